@@ -1,0 +1,162 @@
+//! Pixels in memory: a closed enum of vectors, and the typed slices that kernels see.
+
+use crate::dtype::{DType, Element, Scalar};
+use crate::dtypes;
+
+macro_rules! define_buffer {
+    ($(($variant:ident, $type:ty, $name:literal)),* $(,)?) => {
+        /// A contiguous vector of pixels of one dtype.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Buffer {
+            $(#[doc = concat!("Pixels of `", $name, "`.")] $variant(Vec<$type>),)*
+        }
+
+        /// A borrowed part of a [`Buffer`].
+        #[derive(Debug, Clone, Copy)]
+        pub enum Slice<'a> {
+            $(#[doc = concat!("Pixels of `", $name, "`.")] $variant(&'a [$type]),)*
+        }
+
+        /// A mutably borrowed part of a [`Buffer`].
+        #[derive(Debug)]
+        pub enum SliceMut<'a> {
+            $(#[doc = concat!("Pixels of `", $name, "`.")] $variant(&'a mut [$type]),)*
+        }
+
+        impl Buffer {
+            /// `len` pixels of zero (or false).
+            pub fn zeros(dtype: DType, len: usize) -> Self {
+                match dtype { $(DType::$variant => Self::$variant(vec![<$type>::default(); len])),* }
+            }
+
+            /// `len` pixels of `value`, which must be one that `dtype` can hold.
+            pub fn filled(dtype: DType, len: usize, value: Scalar) -> Self {
+                match dtype { $(DType::$variant => Self::$variant(vec![<$type as Element>::from_scalar(value); len])),* }
+            }
+
+            /// The dtype of the pixels.
+            pub fn dtype(&self) -> DType {
+                match self { $(Self::$variant(_) => DType::$variant),* }
+            }
+
+            /// Count of pixels.
+            pub fn len(&self) -> usize {
+                match self { $(Self::$variant(data) => data.len()),* }
+            }
+
+            /// The pixels `start..end`.
+            pub fn slice(&self, start: usize, end: usize) -> Slice<'_> {
+                match self { $(Self::$variant(data) => Slice::$variant(&data[start..end])),* }
+            }
+
+            /// The pixels `start..end`, to be written.
+            pub fn slice_mut(&mut self, start: usize, end: usize) -> SliceMut<'_> {
+                match self { $(Self::$variant(data) => SliceMut::$variant(&mut data[start..end])),* }
+            }
+
+            /// The pixel at `index` as a literal.
+            pub fn get(&self, index: usize) -> Scalar {
+                match self { $(Self::$variant(data) => data[index].to_scalar()),* }
+            }
+        }
+
+        impl Slice<'_> {
+            /// The dtype of the pixels.
+            pub fn dtype(&self) -> DType {
+                match self { $(Self::$variant(_) => DType::$variant),* }
+            }
+
+            /// Count of pixels.
+            pub fn len(&self) -> usize {
+                match self { $(Self::$variant(data) => data.len()),* }
+            }
+        }
+
+        impl SliceMut<'_> {
+            /// The dtype of the pixels.
+            pub fn dtype(&self) -> DType {
+                match self { $(Self::$variant(_) => DType::$variant),* }
+            }
+        }
+
+        $(impl sealed::Typed for $type {
+            fn of(buffer: &Buffer) -> Option<&[Self]> {
+                match buffer { Buffer::$variant(data) => Some(data), _ => None }
+            }
+            fn of_mut(buffer: &mut Buffer) -> Option<&mut [Self]> {
+                match buffer { Buffer::$variant(data) => Some(data), _ => None }
+            }
+            fn into(data: Vec<Self>) -> Buffer {
+                Buffer::$variant(data)
+            }
+        })*
+    };
+}
+dtypes!(define_buffer);
+
+/// Runs `$body` once for the dtype of a [`Buffer`] (or of slices), with `$data` bound to the typed vector or slice.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! for_dtype {
+    ($kind:ident, $value:expr, $data:ident => $body:expr) => {
+        match $value {
+            $crate::buffer::$kind::Bool($data) => $body,
+            $crate::buffer::$kind::U8($data) => $body,
+            $crate::buffer::$kind::U16($data) => $body,
+            $crate::buffer::$kind::U32($data) => $body,
+            $crate::buffer::$kind::U64($data) => $body,
+            $crate::buffer::$kind::I8($data) => $body,
+            $crate::buffer::$kind::I16($data) => $body,
+            $crate::buffer::$kind::I32($data) => $body,
+            $crate::buffer::$kind::I64($data) => $body,
+            $crate::buffer::$kind::F32($data) => $body,
+            $crate::buffer::$kind::F64($data) => $body,
+        }
+    };
+}
+
+mod sealed {
+    pub trait Typed: Sized {
+        fn of(buffer: &super::Buffer) -> Option<&[Self]>;
+        fn of_mut(buffer: &mut super::Buffer) -> Option<&mut [Self]>;
+        fn into(data: Vec<Self>) -> super::Buffer;
+    }
+}
+
+/// An [`Element`] that buffers can hold: every one. (Apart only so that `Element` needs to know no buffer.)
+pub trait Pixel: Element + sealed::Typed {}
+impl<T: Element + sealed::Typed> Pixel for T {}
+
+impl Buffer {
+    /// Whether there is no pixel.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of all pixels.
+    pub fn byte_len(&self) -> usize {
+        self.len() * self.dtype().size()
+    }
+
+    /// The pixels as `T`, if that is their type.
+    pub fn as_slice<T: Pixel>(&self) -> Option<&[T]> {
+        T::of(self)
+    }
+
+    /// The pixels as `T`, to be written, if that is their type.
+    pub fn as_mut_slice<T: Pixel>(&mut self) -> Option<&mut [T]> {
+        T::of_mut(self)
+    }
+
+    /// A buffer of these pixels.
+    pub fn from_vec<T: Pixel>(data: Vec<T>) -> Self {
+        T::into(data)
+    }
+}
+
+impl Slice<'_> {
+    /// Whether there is no pixel.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,171 @@
+//! Where pixels come from: blocks that can be located, fetched as bytes and decoded, each step apart.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::chunk::Chunk;
+use crate::dtype::Scalar;
+use crate::error::{Error, Result};
+use crate::meta::Meta;
+use crate::shape::{ChunkGrid, Shape};
+
+/// How the pixels of one block are to be had.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// Every pixel has this value (a sparse block): nothing is read.
+    Constant(Scalar),
+    /// [`ChunkSource::decode`] gets the pixels by itself, without waiting on a network: pixels in memory, local files.
+    Direct {
+        /// Bytes it reads from a file while it does so, 0 for pixels in memory.
+        bytes: u64,
+    },
+    /// These bytes must be fetched first.
+    Remote(Range<u64>),
+}
+
+/// What a fetch brought.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// Position of the first byte.
+    pub offset: u64,
+    /// The bytes asked for, all of them.
+    pub bytes: Bytes,
+    /// Requests it took, retries included.
+    pub requests: u32,
+}
+
+/// Where the answer of a fetch goes. Dropping it unused is reported as an error by the executor.
+pub type Reply = Box<dyn FnOnce(Result<Fetched>) + Send>;
+
+/// A raster that can be read block by block.
+///
+/// Blocks form a regular grid over the array ([`block_shape`](Self::block_shape)), numbered row-major in the order
+/// Time, Band, Y, X; edge blocks are cut to the array. Fetching and decoding are apart, so that bytes can be under way
+/// while processors decode others. swath-core's `testing` module has a conformance suite.
+pub trait ChunkSource: fmt::Debug + Send + Sync {
+    /// Axes, shape, dtype, nodata, grid and the chunks a user sees.
+    fn meta(&self) -> &Meta;
+
+    /// What to call it in messages and plans: a URI and level, or where it came from.
+    fn name(&self) -> &str;
+
+    /// Shape of a block.
+    fn block_shape(&self) -> Shape;
+
+    /// How to get block `block`.
+    ///
+    /// # Errors
+    /// `Corrupt` where the file's index names a block that cannot be.
+    fn place(&self, block: usize) -> Result<Place>;
+
+    /// Starts to fetch bytes and returns at once; `reply` is called once, from any thread.
+    fn begin_fetch(&self, range: Range<u64>, reply: Reply);
+
+    /// Decodes block `block`, cut to the array; `bytes` are exactly those of its [`Place::Remote`], empty for
+    /// [`Place::Direct`]. Runs on a processor lane and must not wait on a network.
+    ///
+    /// # Errors
+    /// `Corrupt` where the bytes do not decode to the block; `Unavailable` where a file cannot be read.
+    fn decode(&self, block: usize, bytes: &[u8]) -> Result<Arc<Chunk>>;
+
+    /// Bytes of memory that stay held while the source lives (pinned pixels); they count against a run's limit.
+    fn pinned_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Bytes that decoding block needs beside its result and its compressed bytes.
+    fn decode_scratch(&self) -> u64 {
+        0
+    }
+
+    /// How a file that continues this raster's pixels should be laid out, if this source is a file; see
+    /// [`crate::sink::Layout`].
+    fn layout(&self) -> Option<crate::sink::Layout> {
+        None
+    }
+
+    /// The grid of its blocks.
+    fn blocks(&self) -> ChunkGrid {
+        ChunkGrid::new(self.meta().shape, self.block_shape())
+    }
+}
+
+/// A raster in memory: the twin of a file, for tests, for pinned chunks and for users' arrays.
+#[derive(Debug)]
+pub struct MemorySource {
+    name: String,
+    meta: Meta,
+    blocks: ChunkGrid,
+    layout: Option<crate::sink::Layout>,
+    chunks: Vec<Arc<Chunk>>,
+}
+
+impl MemorySource {
+    /// A source of these chunks, one for each block of `blocks` (whose phase may be any).
+    ///
+    /// # Errors
+    /// `InvalidInput` where count, shape or dtype of the chunks are not those of `meta` and `blocks`.
+    pub fn new(name: impl Into<String>, meta: Meta, blocks: ChunkGrid, chunks: Vec<Arc<Chunk>>) -> Result<Self> {
+        let fits = blocks.array_shape() == meta.shape
+            && chunks.len() == blocks.len()
+            && chunks
+                .iter()
+                .enumerate()
+                .all(|(i, chunk)| chunk.shape() == blocks.region(i).shape && chunk.dtype() == meta.dtype);
+        if !fits {
+            return Err(Error::invalid("the chunks do not have the shapes and dtype of their raster"));
+        }
+        Ok(Self { name: name.into(), meta, blocks, layout: None, chunks })
+    }
+
+    /// Remembers the file layout that the pixels came from, so that sinks can follow it.
+    #[must_use]
+    pub fn with_layout(mut self, layout: Option<crate::sink::Layout>) -> Self {
+        self.layout = layout;
+        self
+    }
+}
+
+impl ChunkSource for MemorySource {
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn block_shape(&self) -> Shape {
+        self.blocks.chunk_shape()
+    }
+
+    fn blocks(&self) -> ChunkGrid {
+        self.blocks
+    }
+
+    fn place(&self, _block: usize) -> Result<Place> {
+        Ok(Place::Direct { bytes: 0 })
+    }
+
+    fn begin_fetch(&self, range: Range<u64>, reply: Reply) {
+        reply(Err(Error::new(
+            crate::error::ErrorKind::Internal,
+            format!("{} is in memory: bytes {}..{} cannot be fetched", self.name, range.start, range.end),
+        )));
+    }
+
+    fn decode(&self, block: usize, _bytes: &[u8]) -> Result<Arc<Chunk>> {
+        Ok(Arc::clone(&self.chunks[block]))
+    }
+
+    fn pinned_bytes(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.byte_len() as u64).sum()
+    }
+
+    fn layout(&self) -> Option<crate::sink::Layout> {
+        self.layout
+    }
+}
