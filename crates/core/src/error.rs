@@ -92,6 +92,12 @@ impl Error {
         Self::with_source(kind, doing.to_string(), self)
     }
 
+    /// This error with its message led by what was being done: for errors found while an expression is built.
+    #[must_use]
+    pub fn while_doing(&self, doing: impl fmt::Display) -> Self {
+        Self::new(self.kind(), format!("{doing}: {self}"))
+    }
+
     /// The messages of this error and all its sources, joined by `: `; what a command prints.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

@@ -197,6 +197,11 @@ impl ChunkGrid {
         self.chunk
     }
 
+    /// How far the first box reaches beyond the array's start.
+    pub const fn phase(&self) -> [usize; 4] {
+        self.phase
+    }
+
     /// Count of boxes on each axis.
     pub fn counts(&self) -> Shape {
         std::array::from_fn(|axis| (self.shape[axis] + self.phase[axis]).div_ceil(self.chunk[axis]))

@@ -1,0 +1,134 @@
+//! Which bytes travel together: blocks needed at about the same time, merged over small gaps up to a cap.
+
+use std::ops::Range;
+
+/// How byte ranges are merged into requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RangePolicy {
+    /// Blocks at most so many bytes apart travel in one request; the gap is thrown away.
+    pub gap_max: u64,
+    /// No request is longer, unless a single block is.
+    pub bytes_max: u64,
+    /// Requests are split while a run has fewer, so that many are in flight and decoding can begin early.
+    pub requests_min: u64,
+}
+
+impl Default for RangePolicy {
+    fn default() -> Self {
+        Self { gap_max: 16 << 10, bytes_max: 8 << 20, requests_min: 16 }
+    }
+}
+
+/// One request and the blocks it brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchRange {
+    /// Bytes of the file.
+    pub bytes: Range<u64>,
+    /// Of these, bytes of gaps between blocks.
+    pub gap_bytes: u64,
+    /// Count of blocks.
+    pub blocks: u32,
+}
+
+/// A block that must be fetched.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) block: u32,
+    pub(super) bytes: Range<u64>,
+}
+
+/// Merges `wanted`, in order of first use, into requests; returns them and, for each wanted block, its request.
+///
+/// Blocks are merged in order of their place in the file, but only while they are needed at about the same time:
+/// a merged buffer lives until its last block is used.
+pub(super) fn merge(wanted: &[Wanted], total: u64, policy: &RangePolicy) -> (Vec<FetchRange>, Vec<u32>) {
+    let cap = policy.bytes_max.min((total / policy.requests_min.max(1)).max(1));
+    let mut by_place: Vec<(usize, &Wanted)> = wanted.iter().enumerate().collect();
+    by_place.sort_by_key(|(_, wanted)| (wanted.bytes.start, wanted.bytes.end));
+    // Bytes needed before each block in order of use: how far apart in time two blocks are.
+    let mut needed = 0;
+    let times: Vec<u64> = wanted
+        .iter()
+        .map(|wanted| {
+            needed += wanted.bytes.end - wanted.bytes.start;
+            needed
+        })
+        .collect();
+    let mut ranges: Vec<FetchRange> = Vec::new();
+    let mut range_of = vec![0; wanted.len()];
+    let mut span = 0..0;
+    for (position, want) in by_place {
+        let time = times[position];
+        let joined = ranges.last().is_some_and(|last| {
+            let gap = want.bytes.start.saturating_sub(last.bytes.end);
+            let length = want.bytes.end.max(last.bytes.end) - last.bytes.start;
+            let apart = span.end.max(time) - span.start.min(time);
+            gap <= policy.gap_max && length <= cap && apart <= 2 * cap
+        });
+        match ranges.last_mut() {
+            Some(last) if joined => {
+                last.gap_bytes += want.bytes.start.saturating_sub(last.bytes.end);
+                last.bytes.end = last.bytes.end.max(want.bytes.end);
+                last.blocks += 1;
+                span = span.start.min(time)..span.end.max(time);
+            }
+            _ => {
+                ranges.push(FetchRange { bytes: want.bytes.clone(), gap_bytes: 0, blocks: 1 });
+                span = time..time;
+            }
+        }
+        range_of[position] = (ranges.len() - 1) as u32;
+    }
+    (ranges, range_of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(wanted: &[Range<u64>], policy: &RangePolicy) -> Vec<Range<u64>> {
+        let wanted: Vec<_> =
+            wanted.iter().enumerate().map(|(i, bytes)| Wanted { block: i as u32, bytes: bytes.clone() }).collect();
+        let total = wanted.iter().map(|w| w.bytes.end - w.bytes.start).sum();
+        merge(&wanted, total, policy).0.into_iter().map(|range| range.bytes).collect()
+    }
+
+    #[test]
+    fn neighbours_travel_together_up_to_the_cap() {
+        let policy = RangePolicy { gap_max: 10, bytes_max: 250, requests_min: 1 };
+        let ranges = plan(&[0..100, 105..200, 200..300, 400..500], &policy);
+        assert_eq!(ranges, [0..200, 200..300, 400..500]);
+    }
+
+    #[test]
+    fn a_run_of_few_bytes_is_split_into_many_requests() {
+        let blocks: Vec<_> = (0..32).map(|i| i * 100..(i + 1) * 100).collect();
+        assert_eq!(plan(&blocks, &RangePolicy::default()).len(), 16);
+    }
+
+    #[test]
+    fn blocks_needed_far_apart_in_time_do_not_pin_each_other() {
+        let policy = RangePolicy { gap_max: 10, bytes_max: 200, requests_min: 1 };
+        let mut blocks = vec![0..100];
+        blocks.extend((0..10).map(|i| 1000 + i * 300..1100 + i * 300));
+        blocks.push(100..200);
+        let ranges = plan(&blocks, &policy);
+        assert!(ranges.contains(&(0..100)) && ranges.contains(&(100..200)), "{ranges:?}");
+    }
+
+    #[test]
+    fn every_block_lies_in_its_range() {
+        let wanted: Vec<_> = (0..50u32)
+            .map(|i| {
+                let start = u64::from(i * 7919 % 50) * 1000;
+                Wanted { block: i, bytes: start..start + 990 }
+            })
+            .collect();
+        let total = wanted.iter().map(|w| w.bytes.end - w.bytes.start).sum();
+        let (ranges, range_of) = merge(&wanted, total, &RangePolicy::default());
+        for (want, range) in wanted.iter().zip(range_of) {
+            let range = &ranges[range as usize].bytes;
+            assert!(range.start <= want.bytes.start && want.bytes.end <= range.end);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The nodes of an expression, as data: they can be printed, compared and planned.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::dtype::{DType, Scalar};
+use crate::meta::Meta;
+use crate::source::ChunkSource;
+use crate::view::View;
+
+/// One step of an expression, with its inputs and what is known of its result.
+#[derive(Debug)]
+pub struct Node {
+    /// What it does.
+    pub op: Op,
+    /// What it does it to, in the operation's order.
+    pub inputs: Vec<Arc<Node>>,
+    /// What is known of the result.
+    pub meta: Meta,
+}
+
+/// What a node does.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// Pixels of a source; no input.
+    Source(Arc<dyn ChunkSource>),
+    /// A part of its input, or its input with axes dropped or pixels repeated. The name is the user's word for it.
+    View {
+        /// `window`, `band`, `repeat` …
+        name: &'static str,
+        /// Which input pixel each output pixel reads.
+        view: View,
+    },
+    /// The same pixels in other chunks, or with another nodata or grid.
+    Relabel {
+        /// `rechunk`, `with_nodata` …
+        name: &'static str,
+    },
+    /// Whether each pixel is one of these values.
+    IsIn(Arc<[Scalar]>),
+    /// Whether each pixel compares so with a value; false where the pixel equals `nodata`.
+    Compare {
+        /// The comparison.
+        op: CompareOp,
+        /// What pixels are compared with.
+        value: Scalar,
+        /// The input's nodata.
+        nodata: Option<Scalar>,
+    },
+    /// Whether each pixel is one: not nodata, and not NaN where there is a nodata.
+    Valid {
+        /// The input's nodata.
+        nodata: Option<Scalar>,
+    },
+    /// Logical not of a bool, bitwise not of an integer.
+    Not,
+    /// Logical (bool) or bitwise (integer) combination of two rasters of one dtype.
+    Logic(LogicOp),
+    /// By a condition (the first input): `yes` where true, `no` where false.
+    Select {
+        /// Where the condition is true.
+        yes: Operand,
+        /// Where it is false.
+        no: Operand,
+    },
+    /// Every pixel that equals `from` becomes `to`: translates one nodata to another.
+    Replace {
+        /// The old value.
+        from: Scalar,
+        /// The new value.
+        to: Scalar,
+    },
+    /// Another dtype; nodata pixels stay nodata.
+    Cast {
+        /// The dtype of the result.
+        dtype: DType,
+        /// What happens to values that it cannot hold.
+        overflow: Overflow,
+        /// Nodata of the input.
+        nodata: Option<Scalar>,
+    },
+}
+
+/// An operand of a selection: an input of the node, or one value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Operand {
+    /// The node's input of this number.
+    Input(usize),
+    /// This value everywhere.
+    Constant(Scalar),
+}
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CompareOp {
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+}
+
+impl CompareOp {
+    /// As written between two operands.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+            Self::Eq => "==",
+            Self::Ne => "!=",
+        }
+    }
+}
+
+/// A logical or bitwise combination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LogicOp {
+    /// `&`
+    And,
+    /// `|`
+    Or,
+    /// `^`
+    Xor,
+}
+
+impl LogicOp {
+    /// As written between two operands.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::And => "&",
+            Self::Or => "|",
+            Self::Xor => "^",
+        }
+    }
+}
+
+/// What a cast does with a value that the new dtype cannot hold. Fractions are cut towards zero by all three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overflow {
+    /// The run fails, naming the chunk and the first such pixel; NaN cannot become an integer.
+    #[default]
+    Error,
+    /// The nearest value that it can hold; NaN becomes 0.
+    Saturate,
+    /// The low bits, as Rust's `as` between integers; a float is first cut to an `i128`.
+    Wrap,
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(source) => write!(f, "read {}", source.name()),
+            Self::View { name, view } => write!(f, "{name} {view}"),
+            Self::Relabel { name } => f.write_str(name),
+            Self::IsIn(values) => write!(f, "isin {}", list(values)),
+            Self::Compare { op, value, .. } => write!(f, "{} {value}", op.symbol()),
+            Self::Valid { .. } => f.write_str("valid"),
+            Self::Not => f.write_str("not"),
+            Self::Logic(op) => f.write_str(match op {
+                LogicOp::And => "and",
+                LogicOp::Or => "or",
+                LogicOp::Xor => "xor",
+            }),
+            Self::Select { yes: Operand::Constant(fill), no: Operand::Input(_) } => write!(f, "mask with {fill}"),
+            Self::Select { yes: Operand::Input(_), no: Operand::Constant(other) } => write!(f, "where, other {other}"),
+            Self::Select { .. } => f.write_str("if else"),
+            Self::Replace { from, to } => write!(f, "replace {from} by {to}"),
+            Self::Cast { dtype, .. } => write!(f, "cast to {dtype}"),
+        }
+    }
+}
+
+/// Up to eight values, as a person would list them.
+fn list(values: &[Scalar]) -> String {
+    let mut shown: Vec<_> = values.iter().take(8).map(Scalar::to_string).collect();
+    if values.len() > shown.len() {
+        shown.push(format!("… {} values", values.len()));
+    }
+    format!("[{}]", shown.join(", "))
+}

@@ -1,0 +1,94 @@
+//! `!`, `&`, `|`, `^` for owned and borrowed rasters: logical on bool, bitwise on integers. Errors are deferred.
+
+use std::ops::{BitAnd, BitOr, BitXor, Not};
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::LazyRaster;
+use super::elementwise::meet;
+use super::node::{LogicOp, Op};
+use crate::error::{Error, Result};
+use crate::interval::Interval;
+use crate::meta::Meta;
+
+fn not(input: &LazyRaster) -> Result<LazyRaster> {
+    let node = input.node()?;
+    let meta = &node.meta;
+    refuse("!", meta)?;
+    let meta = Meta { interval: Interval::of_dtype(meta.dtype), ..meta.clone() };
+    Ok(LazyRaster::build(Op::Not, vec![Arc::clone(node)], meta))
+}
+
+fn logic(op: LogicOp, a: &LazyRaster, b: &LazyRaster) -> Result<LazyRaster> {
+    let (a, b) = (a.node()?, b.node()?);
+    refuse(op.symbol(), &a.meta)?;
+    refuse(op.symbol(), &b.meta)?;
+    if a.meta.dtype != b.meta.dtype {
+        return Err(Error::invalid(format!(
+            "cannot apply {}: the operands are {} and {}; cast one of them first",
+            op.symbol(),
+            a.meta.dtype,
+            b.meta.dtype
+        )));
+    }
+    let meta = Meta { interval: Interval::of_dtype(a.meta.dtype), ..meet(op.symbol(), &a.meta, &b.meta)? };
+    Ok(LazyRaster::build(Op::Logic(op), vec![Arc::clone(a), Arc::clone(b)], meta))
+}
+
+/// Bits of floats mean nothing, and flipped bits of nodata would be pixels.
+fn refuse(symbol: &str, meta: &Meta) -> Result<()> {
+    if meta.dtype.is_float() {
+        return Err(Error::invalid(format!(
+            "cannot apply {symbol} to {}: compare it first, for example with gt(0)",
+            meta.dtype
+        )));
+    }
+    if let Some(nodata) = meta.nodata {
+        return Err(Error::invalid(format!(
+            "cannot apply {symbol} to the bits of a raster with nodata {nodata}; drop it with without_nodata"
+        )));
+    }
+    Ok(())
+}
+
+macro_rules! operators {
+    ($($trait:ident $method:ident $op:expr;)*) => {
+        $(operators!(@ $trait $method $op; LazyRaster, LazyRaster);
+        operators!(@ $trait $method $op; LazyRaster, &LazyRaster);
+        operators!(@ $trait $method $op; &LazyRaster, LazyRaster);
+        operators!(@ $trait $method $op; &LazyRaster, &LazyRaster);)*
+    };
+    (@ $trait:ident $method:ident $op:expr; $left:ty, $right:ty) => {
+        impl $trait<$right> for $left {
+            type Output = LazyRaster;
+            #[track_caller]
+            fn $method(self, other: $right) -> LazyRaster {
+                let place = Location::caller();
+                #[allow(clippy::needless_borrow, reason = "one body for owned and borrowed operands")]
+                logic($op, &self, &other).unwrap_or_else(|error| LazyRaster::failed(error, place))
+            }
+        }
+    };
+}
+operators! {
+    BitAnd bitand LogicOp::And;
+    BitOr bitor LogicOp::Or;
+    BitXor bitxor LogicOp::Xor;
+}
+
+impl Not for &LazyRaster {
+    type Output = LazyRaster;
+    #[track_caller]
+    fn not(self) -> LazyRaster {
+        let place = Location::caller();
+        not(self).unwrap_or_else(|error| LazyRaster::failed(error, place))
+    }
+}
+
+impl Not for LazyRaster {
+    type Output = LazyRaster;
+    #[track_caller]
+    fn not(self) -> LazyRaster {
+        !&self
+    }
+}

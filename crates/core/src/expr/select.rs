@@ -1,0 +1,212 @@
+//! Selection: `mask`, `where_`, `if_else`. The condition decides alone.
+
+use std::sync::Arc;
+
+use super::LazyRaster;
+use super::elementwise::{condition, meet};
+use super::node::{Node, Op, Operand, Overflow};
+use crate::dtype::{DType, Scalar};
+use crate::error::{Error, Result};
+use crate::interval::Interval;
+use crate::meta::Meta;
+
+/// What a selection puts where pixels are not kept: a literal, another raster, or nodata by name.
+#[derive(Debug, Clone)]
+pub enum Fill {
+    /// One value.
+    Value(Scalar),
+    /// The raster's nodata.
+    Nodata,
+    /// The pixels of another raster.
+    Raster(LazyRaster),
+}
+
+impl<T: Into<Scalar>> From<T> for Fill {
+    fn from(value: T) -> Self {
+        Self::Value(value.into())
+    }
+}
+
+impl From<&LazyRaster> for Fill {
+    fn from(raster: &LazyRaster) -> Self {
+        Self::Raster(raster.clone())
+    }
+}
+
+impl From<LazyRaster> for Fill {
+    fn from(raster: LazyRaster) -> Self {
+        Self::Raster(raster)
+    }
+}
+
+impl LazyRaster {
+    /// This raster with `fill` where `cond` is true; dtype and nodata stay.
+    ///
+    /// A fill equal to nodata makes those pixels nodata; [`Fill::Nodata`] says so by name.
+    ///
+    /// ```
+    /// # use swath_core::testing::raster;
+    /// let visual = raster([3, 4, 4], |b, y, x| (b + y + x) as u8);
+    /// let clouds = raster([1, 4, 4], |_, y, _| y as u8).squeeze()?.ge(2)?;
+    /// let masked = visual.mask(&clouds, 0)?;
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` where `cond` is not bool, shapes or grids differ, the fill is not a value of the dtype, or
+    /// another raster's pixels do not fit the dtype or could be taken for nodata.
+    pub fn mask(&self, cond: &Self, fill: impl Into<Fill>) -> Result<Self> {
+        self.replace_where("mask", cond, fill.into(), true)
+    }
+
+    /// This raster where `cond` is true, `other` elsewhere, as xarray's `where`; dtype and nodata stay.
+    ///
+    /// # Errors
+    /// As [`mask`](Self::mask).
+    #[doc(alias = "where")]
+    pub fn where_(&self, cond: &Self, other: impl Into<Fill>) -> Result<Self> {
+        self.replace_where("where_", cond, other.into(), false)
+    }
+
+    /// `a` where this bool raster is true, `b` elsewhere.
+    ///
+    /// The dtype is the smallest that holds the pixels of both; the nodata is that of `a`, to which that of `b` is
+    /// translated.
+    ///
+    /// # Errors
+    /// As [`mask`](Self::mask); also where no dtype holds both.
+    pub fn if_else(&self, a: impl Into<Fill>, b: impl Into<Fill>) -> Result<Self> {
+        let cond = condition("if_else", self)?;
+        match (a.into(), b.into()) {
+            (Fill::Raster(a), Fill::Raster(b)) => {
+                let dtype = common_dtype(a.meta()?, b.meta()?)?;
+                let (a, b) = (a.widened(dtype)?, b.widened(dtype)?);
+                a.replace_where("if_else", self, Fill::Raster(b), false)
+            }
+            (Fill::Raster(a), fill) => a.replace_where("if_else", self, fill, false),
+            (fill, Fill::Raster(b)) => b.replace_where("if_else", self, fill, true),
+            (Fill::Value(a), Fill::Value(b)) => {
+                let (dtype, a, b) = common_literals(a, b)?;
+                let interval = match dtype {
+                    DType::Bool => Interval::of_dtype(dtype),
+                    _ => Interval::of_scalar(a).union(Interval::of_scalar(b)),
+                };
+                let meta = Meta { dtype, interval, nodata: None, ..cond.meta.clone() };
+                let op = Op::Select { yes: Operand::Constant(a), no: Operand::Constant(b) };
+                Ok(Self::build(op, vec![Arc::clone(cond)], meta))
+            }
+            _ => Err(Error::invalid("cannot apply if_else: neither branch is a raster that has a nodata value")),
+        }
+    }
+
+    fn replace_where(&self, operation: &str, cond: &Self, fill: Fill, when: bool) -> Result<Self> {
+        let (node, cond) = (self.node()?, condition(operation, cond)?);
+        let mut meta = meet(operation, &node.meta, &cond.meta)?;
+        let kept = Operand::Input(1);
+        let (other, inputs) = match fill {
+            Fill::Value(value) => {
+                let value = fit_fill(operation, value, &node.meta)?;
+                if node.meta.nodata != Some(value) {
+                    meta.interval = meta.interval.union(match node.meta.dtype.is_float() {
+                        true => Interval::Float,
+                        false => Interval::of_scalar(value),
+                    });
+                }
+                (Operand::Constant(value), vec![Arc::clone(cond), Arc::clone(node)])
+            }
+            Fill::Nodata => {
+                let nodata = node.meta.nodata.ok_or_else(|| {
+                    Error::invalid(format!(
+                        "cannot apply {operation}: the raster has no nodata; set one with with_nodata"
+                    ))
+                })?;
+                (Operand::Constant(nodata), vec![Arc::clone(cond), Arc::clone(node)])
+            }
+            Fill::Raster(other) => {
+                meta = meet(operation, &meta, other.meta()?)?;
+                let other = fit_raster(operation, &node.meta, &other)?;
+                meta.interval = meta.interval.union(other.meta.interval);
+                (Operand::Input(2), vec![Arc::clone(cond), Arc::clone(node), other])
+            }
+        };
+        meta.dtype = node.meta.dtype;
+        meta.nodata = node.meta.nodata;
+        let op = match when {
+            true => Op::Select { yes: other, no: kept },
+            false => Op::Select { yes: kept, no: other },
+        };
+        Ok(Self::build(op, inputs, meta))
+    }
+
+    fn widened(self, dtype: DType) -> Result<Self> {
+        if self.meta()?.dtype == dtype { Ok(self) } else { self.cast(dtype, Overflow::Error) }
+    }
+}
+
+fn fit_fill(operation: &str, value: Scalar, meta: &Meta) -> Result<Scalar> {
+    value.fit(meta.dtype).map_err(|error| error.while_doing(format_args!("cannot apply {operation}: fill")))
+}
+
+/// The other raster with the dtype and nodata of the first.
+fn fit_raster(operation: &str, first: &Meta, other: &LazyRaster) -> Result<Arc<Node>> {
+    let meta = other.meta()?;
+    if meta.dtype != first.dtype && !(meta.interval.fits(first.dtype) && meta.dtype != DType::Bool) {
+        return Err(Error::invalid(format!(
+            "cannot apply {operation}: pixels of {} with values in {} do not fit {}; cast one of them first",
+            meta.dtype, meta.interval, first.dtype
+        )));
+    }
+    let same_nodata = first.nodata == meta.nodata;
+    match (first.nodata, meta.nodata) {
+        (None, Some(nodata)) => {
+            return Err(Error::invalid(format!(
+                "cannot apply {operation}: the other raster has nodata {nodata}, the first has none; \
+                 set one with with_nodata, or drop it with without_nodata"
+            )));
+        }
+        (Some(nodata), _) if !same_nodata && meta.interval.holds(nodata) => {
+            return Err(Error::invalid(format!(
+                "cannot apply {operation}: pixels of the other raster can have the value {nodata}, which is nodata here; \
+                 give it the same nodata with with_nodata, or move this raster's"
+            )));
+        }
+        _ => {}
+    }
+    let translated = match (first.nodata, meta.nodata) {
+        (Some(to), Some(from)) if !same_nodata => translate(other, from, to, first.dtype)?,
+        _ => other.clone(),
+    };
+    Ok(Arc::clone(translated.widened(first.dtype)?.node()?))
+}
+
+/// `other` as `dtype`, its nodata `from` moved to `to`.
+fn translate(other: &LazyRaster, from: Scalar, to: Scalar, dtype: DType) -> Result<LazyRaster> {
+    let plain = other.without_nodata()?;
+    let cast = if plain.meta()?.dtype == dtype { plain } else { plain.cast(dtype, Overflow::Error)? };
+    let node = cast.node()?;
+    let meta = Meta { nodata: Some(to), ..node.meta.clone() };
+    Ok(LazyRaster::build(Op::Replace { from: from.fit(dtype)?, to }, vec![Arc::clone(node)], meta))
+}
+
+/// The smallest dtype that holds the pixels of both.
+fn common_dtype(a: &Meta, b: &Meta) -> Result<DType> {
+    if a.dtype == b.dtype {
+        return Ok(a.dtype);
+    }
+    let fits =
+        |dtype: &DType| *dtype != DType::Bool && [a, b].iter().all(|m| m.dtype == *dtype || m.interval.fits(*dtype));
+    let bool_mix = a.dtype == DType::Bool || b.dtype == DType::Bool;
+    DType::ALL.iter().copied().find(|dtype| fits(dtype) && !bool_mix).ok_or_else(|| {
+        Error::invalid(format!(
+            "cannot apply if_else: no dtype holds the pixels of both {} and {}; cast one",
+            a.dtype, b.dtype
+        ))
+    })
+}
+
+fn common_literals(a: Scalar, b: Scalar) -> Result<(DType, Scalar, Scalar)> {
+    DType::ALL
+        .iter()
+        .find_map(|dtype| Some((*dtype, a.fit(*dtype).ok()?, b.fit(*dtype).ok()?)))
+        .ok_or_else(|| Error::invalid(format!("cannot apply if_else: no dtype holds both {a} and {b}")))
+}

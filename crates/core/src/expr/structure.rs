@@ -1,0 +1,207 @@
+//! Operations that move or relabel pixels without computing any: windows, bands, repeats, chunks, nodata, grid.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::LazyRaster;
+use super::node::{Node, Op};
+use crate::dtype::{DType, Scalar};
+use crate::error::{Error, Result};
+use crate::grid::Grid;
+use crate::interval::Interval;
+use crate::meta::Meta;
+use crate::shape::{Dim, Region, check_addressable, visible};
+use crate::view::View;
+
+impl LazyRaster {
+    /// Without Time and Band axes of length 1; Y and X stay.
+    ///
+    /// # Errors
+    /// That of a failed operator before.
+    pub fn squeeze(&self) -> Result<Self> {
+        let node = self.node()?;
+        let mut meta = node.meta.clone();
+        for dim in [Dim::Time, Dim::Band] {
+            if meta.dims.has(dim) && meta.shape[dim.axis()] == 1 {
+                meta.dims = meta.dims.without(dim);
+            }
+        }
+        Ok(Self::view(node, "squeeze", View::whole(meta.shape), meta))
+    }
+
+    /// Band `index`, counted from 0, without the Band axis.
+    ///
+    /// # Errors
+    /// `InvalidInput` where there is no such band, or no Band axis.
+    pub fn band(&self, index: usize) -> Result<Self> {
+        let sliced = self.part("band", Dim::Band, index..index.saturating_add(1))?;
+        let node = sliced.node()?;
+        let meta = Meta { dims: node.meta.dims.without(Dim::Band), ..node.meta.clone() };
+        let Op::View { view, .. } = &node.op else { return Err(Error::invalid("cannot take a band")) };
+        Ok(Self::view(&node.inputs[0], "band", *view, meta))
+    }
+
+    /// The pixels `range` along `dim`; the grid follows.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the axis is absent, or the range is empty or reaches beyond it.
+    #[doc(alias = "isel")]
+    pub fn slice(&self, dim: Dim, range: Range<usize>) -> Result<Self> {
+        self.part("slice", dim, range)
+    }
+
+    /// The window of these rows and columns; the grid follows. Only the blocks it touches are read.
+    ///
+    /// # Errors
+    /// `InvalidInput` where it is empty or reaches beyond the raster.
+    pub fn window(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Self> {
+        let rows = self.part("window", Dim::Y, rows)?;
+        rows.part("window", Dim::X, columns)
+    }
+
+    /// The smallest window that covers a box in CRS units, cut to the raster.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the raster has no grid, or the box is empty or misses it.
+    pub fn clip_box(&self, left: f64, bottom: f64, right: f64, top: f64) -> Result<Self> {
+        let grid = self.meta()?.grid.clone().ok_or_else(|| {
+            Error::invalid("cannot apply clip_box: the raster has no grid; set one with with_grid, or use window")
+        })?;
+        let (rows, columns) =
+            grid.window_of([left, bottom, right, top]).map_err(|error| error.while_doing("cannot apply clip_box"))?;
+        self.window(rows, columns)
+    }
+
+    fn part(&self, operation: &'static str, dim: Dim, range: Range<usize>) -> Result<Self> {
+        let node = self.node()?;
+        let meta = &node.meta;
+        if !meta.dims.has(dim) {
+            return Err(Error::invalid(format!(
+                "cannot apply {operation}: the raster has no {dim} axis, it has {}",
+                meta.dims
+            )));
+        }
+        let axis = dim.axis();
+        let length = meta.shape[axis];
+        if range.is_empty() || range.end > length {
+            return Err(Error::invalid(format!(
+                "cannot apply {operation}: {dim} {}..{} of an axis that has 0..{length}",
+                range.start, range.end
+            )));
+        }
+        let mut region = Region::whole(meta.shape);
+        region.start[axis] = range.start;
+        region.shape[axis] = range.len();
+        let [_, _, y, x] = region.start;
+        let [_, _, height, width] = region.shape;
+        let grid = meta.grid.as_ref().map(|grid| match dim {
+            Dim::Y | Dim::X => Arc::new(grid.window(y, x, height, width)),
+            _ => Arc::clone(grid),
+        });
+        let chunks = std::array::from_fn(|axis| meta.chunks[axis].min(region.shape[axis]));
+        let out = Meta { shape: region.shape, chunks, grid, ..meta.clone() };
+        Ok(Self::view(node, operation, View::window(&region), out))
+    }
+
+    /// Every pixel repeated so often along Band, Y and X (nearest neighbour by whole factors); the grid is divided
+    /// exactly. `[1, 2, 2]` brings 20 m classes onto a 10 m grid.
+    ///
+    /// # Errors
+    /// `InvalidInput` where a factor is 0, or the result is too large.
+    pub fn repeat(&self, factors: [usize; 3]) -> Result<Self> {
+        let node = self.node()?;
+        let meta = &node.meta;
+        let [band, y, x] = factors;
+        let factors = [1, band, y, x];
+        if factors.contains(&0) {
+            return Err(Error::invalid("cannot apply repeat: a factor is 0"));
+        }
+        if band != 1 && !meta.dims.has(Dim::Band) {
+            return Err(Error::invalid("cannot apply repeat: the raster has no band axis to repeat along"));
+        }
+        let too_large =
+            || Error::invalid(format!("cannot apply repeat: {:?} times {factors:?} is too large", meta.shape));
+        let mut shape = meta.shape;
+        let mut chunks = meta.chunks;
+        for axis in 0..4 {
+            shape[axis] = shape[axis].checked_mul(factors[axis]).ok_or_else(too_large)?;
+            chunks[axis] = chunks[axis].saturating_mul(factors[axis]).min(shape[axis]);
+        }
+        check_addressable(shape, meta.dtype.size()).map_err(|_| too_large())?;
+        let grid = meta.grid.as_ref().map(|grid| Arc::new(grid.divided(y, x)));
+        let out = Meta { shape, chunks, grid, ..meta.clone() };
+        Ok(Self::view(node, "repeat", View::repeat(meta.shape, factors), out))
+    }
+
+    /// The same pixels in chunks of these lengths, one for each axis that the raster has.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the count is not that of the axes, or a length is 0.
+    pub fn rechunk(&self, chunks: &[usize]) -> Result<Self> {
+        let node = self.node()?;
+        let meta = &node.meta;
+        if chunks.len() != meta.dims.len() || chunks.contains(&0) {
+            return Err(Error::invalid(format!(
+                "cannot apply rechunk: {chunks:?} are not lengths for the axes {}, which have {:?} pixels",
+                meta.dims,
+                visible(meta.shape, meta.dims)
+            )));
+        }
+        let mut out = meta.clone();
+        for (dim, length) in meta.dims.iter().zip(chunks) {
+            out.chunks[dim.axis()] = (*length).min(meta.shape[dim.axis()]);
+        }
+        Ok(Self::relabel(node, "rechunk", out))
+    }
+
+    /// The same pixels, of which those that equal `nodata` are none.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the dtype cannot hold the value, or is bool.
+    pub fn with_nodata(&self, nodata: impl Into<Scalar>) -> Result<Self> {
+        let node = self.node()?;
+        if node.meta.dtype == DType::Bool {
+            return Err(Error::invalid("cannot apply with_nodata: a bool raster has no nodata"));
+        }
+        let value = nodata.into();
+        let value = value.fit(node.meta.dtype).map_err(|e| e.while_doing("cannot apply with_nodata"))?;
+        Ok(Self::relabel(node, "with_nodata", Meta { nodata: Some(value), ..node.meta.clone() }))
+    }
+
+    /// The same pixels, all of them valid.
+    ///
+    /// # Errors
+    /// That of a failed operator before.
+    pub fn without_nodata(&self) -> Result<Self> {
+        let node = self.node()?;
+        let mut meta = Meta { nodata: None, ..node.meta.clone() };
+        if let Some(nodata) = node.meta.nodata.filter(|_| !meta.dtype.is_float()) {
+            meta.interval = meta.interval.union(Interval::of_scalar(nodata));
+        }
+        Ok(Self::relabel(node, "without_nodata", meta))
+    }
+
+    /// The same pixels on another grid, whose size must be theirs.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the size differs.
+    pub fn with_grid(&self, grid: Grid) -> Result<Self> {
+        let node = self.node()?;
+        let [_, _, height, width] = node.meta.shape;
+        if (grid.width, grid.height) != (width, height) {
+            return Err(Error::invalid(format!(
+                "cannot apply with_grid: the grid has {} × {} columns × rows, the raster {width} × {height}",
+                grid.width, grid.height
+            )));
+        }
+        Ok(Self::relabel(node, "with_grid", Meta { grid: Some(Arc::new(grid)), ..node.meta.clone() }))
+    }
+
+    fn view(node: &Arc<Node>, name: &'static str, view: View, meta: Meta) -> Self {
+        Self::build(Op::View { name, view }, vec![Arc::clone(node)], meta)
+    }
+
+    fn relabel(node: &Arc<Node>, name: &'static str, meta: Meta) -> Self {
+        Self::build(Op::Relabel { name }, vec![Arc::clone(node)], meta)
+    }
+}

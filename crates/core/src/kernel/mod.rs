@@ -1,0 +1,16 @@
+//! What is done to pixels: plain functions on equal-length slices of one type.
+//!
+//! A kernel knows no shape, plan, error or thread. Loops run over zipped slices: by index they do not vectorise
+//! (23 ms against 0.9 ms for the lesson's mask over 2048² × 3 pixels).
+
+mod cast;
+mod compare;
+mod gather;
+mod logic;
+mod select;
+
+pub(crate) use cast::{Misfit, cast};
+pub(crate) use compare::{ValueSet, compare, is_in, valid};
+pub(crate) use gather::gather;
+pub(crate) use logic::{logic, not};
+pub(crate) use select::{Choice, replace, select};

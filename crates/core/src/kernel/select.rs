@@ -1,0 +1,73 @@
+//! Choice by a condition.
+
+use crate::buffer::{Slice, SliceMut};
+use crate::dtype::{Element, Scalar};
+
+/// One branch of a selection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Choice<'a> {
+    /// These pixels.
+    Pixels(Slice<'a>),
+    /// This value.
+    Value(Scalar),
+}
+
+/// `out = condition ? yes : no`; slices are of the dtype of `out`, values fit it.
+pub(crate) fn select(condition: &[bool], yes: Choice<'_>, no: Choice<'_>, out: SliceMut<'_>) {
+    macro_rules! run {
+        ($(($variant:ident, $type:ty, $name:literal)),* $(,)?) => {
+            match out {
+                $(SliceMut::$variant(out) => {
+                    let typed = |choice| match choice {
+                        Choice::Pixels(Slice::$variant(pixels)) => Typed::Pixels(pixels),
+                        Choice::Value(value) => Typed::Value(<$type as Element>::from_scalar(value)),
+                        Choice::Pixels(_) => unreachable!("the plan gives both branches the result's dtype"),
+                    };
+                    select_typed(condition, typed(yes), typed(no), out);
+                })*
+            }
+        };
+    }
+    crate::dtypes!(run);
+}
+
+enum Typed<'a, T> {
+    Pixels(&'a [T]),
+    Value(T),
+}
+
+fn select_typed<T: Copy>(condition: &[bool], yes: Typed<'_, T>, no: Typed<'_, T>, out: &mut [T]) {
+    let out = out.iter_mut().zip(condition);
+    match (yes, no) {
+        (Typed::Pixels(yes), Typed::Pixels(no)) => {
+            out.zip(yes).zip(no).for_each(|(((out, c), yes), no)| *out = if *c { *yes } else { *no });
+        }
+        (Typed::Pixels(yes), Typed::Value(no)) => {
+            out.zip(yes).for_each(|((out, c), yes)| *out = if *c { *yes } else { no });
+        }
+        (Typed::Value(yes), Typed::Pixels(no)) => {
+            out.zip(no).for_each(|((out, c), no)| *out = if *c { yes } else { *no });
+        }
+        (Typed::Value(yes), Typed::Value(no)) => out.for_each(|(out, c)| *out = if *c { yes } else { no }),
+    }
+}
+
+/// `out = input == from ? to : input`; NaN equals NaN.
+pub(crate) fn replace(input: Slice<'_>, from: Scalar, to: Scalar, out: SliceMut<'_>) {
+    macro_rules! run {
+        ($(($variant:ident, $type:ty, $name:literal)),* $(,)?) => {
+            match (input, out) {
+                $((Slice::$variant(input), SliceMut::$variant(out)) => {
+                    let (from, to) = (<$type as Element>::from_scalar(from), <$type as Element>::from_scalar(to));
+                    let nan = Element::is_nan(from);
+                    for (out, pixel) in out.iter_mut().zip(input) {
+                        let hit = *pixel == from || (nan && Element::is_nan(*pixel));
+                        *out = if hit { to } else { *pixel };
+                    }
+                })*
+                _ => unreachable!("a replacement keeps the dtype"),
+            }
+        };
+    }
+    crate::dtypes!(run);
+}

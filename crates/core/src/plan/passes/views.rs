@@ -1,0 +1,91 @@
+//! Pushes windows, bands and repeats through elementwise steps down to the sources, where they decide what is read.
+
+use std::collections::HashMap;
+
+use petgraph::graph::NodeIndex;
+
+use crate::expr::Op;
+use crate::meta::Meta;
+use crate::plan::{Plan, Step, StepKind};
+use crate::view::{AxisView, View};
+
+pub(super) fn push_views(plan: Plan) -> Plan {
+    let mut pushed = Pushed { plan: &plan, out: Plan::default(), known: HashMap::new() };
+    for output in &plan.outputs {
+        let step = plan.step(*output);
+        let wanted = (plan.inputs(*output)[0], View::whole(step.meta.shape));
+        let input = pushed.push(wanted);
+        pushed.out.add(step.clone(), &[input]);
+    }
+    pushed.out
+}
+
+/// A step, and what is wanted of it.
+type Wanted = (NodeIndex, View);
+
+struct Pushed<'a> {
+    plan: &'a Plan,
+    out: Plan,
+    known: HashMap<Wanted, NodeIndex>,
+}
+
+impl Pushed<'_> {
+    /// The new step that gives what is wanted; without recursion, as expressions can be deep.
+    fn push(&mut self, wanted: Wanted) -> NodeIndex {
+        let mut stack = vec![wanted];
+        while let Some(wanted) = stack.last().copied() {
+            let inputs = self.inputs(wanted);
+            let missing: Vec<_> = inputs.iter().copied().filter(|input| !self.known.contains_key(input)).collect();
+            if !self.known.contains_key(&wanted) && !missing.is_empty() {
+                stack.extend(missing.into_iter().rev());
+                continue;
+            }
+            stack.pop();
+            if !self.known.contains_key(&wanted) {
+                let inputs: Vec<_> = inputs.iter().map(|input| self.known[input]).collect();
+                let node = self.build(wanted, &inputs);
+                self.known.insert(wanted, node);
+            }
+        }
+        self.known[&wanted]
+    }
+
+    /// What a step needs of its inputs to give what is wanted of it.
+    fn inputs(&self, (node, view): Wanted) -> Vec<Wanted> {
+        let step = self.plan.step(node);
+        let inputs = self.plan.inputs(node);
+        match &step.kind {
+            StepKind::Operation(Op::View { view: inner, .. }) => vec![(inputs[0], view.after(inner))],
+            // A view of a source stands on the source as a whole.
+            StepKind::Operation(Op::Source(_)) if !view.is_whole(step.meta.shape) => {
+                vec![(node, View::whole(step.meta.shape))]
+            }
+            _ => inputs
+                .into_iter()
+                .map(|input| (input, narrowed(&view, &step.meta, &self.plan.step(input).meta)))
+                .collect(),
+        }
+    }
+
+    fn build(&mut self, (node, view): Wanted, inputs: &[NodeIndex]) -> NodeIndex {
+        let step = self.plan.step(node);
+        let meta = Meta { shape: view.shape(), ..step.meta.clone() };
+        match &step.kind {
+            StepKind::Operation(Op::View { .. }) => inputs[0],
+            StepKind::Operation(Op::Source(_)) if !inputs.is_empty() => {
+                let kind = StepKind::Operation(Op::View { name: "view", view });
+                self.out.add(Step { kind, meta }, inputs)
+            }
+            kind => self.out.add(Step { kind: kind.clone(), meta }, inputs),
+        }
+    }
+}
+
+/// The view of an input that gives `view` of its user: an axis along which the input is broadcast stays whole.
+fn narrowed(view: &View, user: &Meta, input: &Meta) -> View {
+    let axis = |axis: usize| match input.shape[axis] {
+        1 if user.shape[axis] != 1 => AxisView::whole(1),
+        _ => view.axes[axis],
+    };
+    View { axes: std::array::from_fn(axis) }
+}

@@ -1,0 +1,77 @@
+//! Rasters and checks for tests: small arrays, and the conformance suite of [`ChunkSource`].
+
+use std::sync::Arc;
+
+use crate::buffer::{Buffer, Pixel};
+use crate::chunk::Chunk;
+use crate::expr::LazyRaster;
+use crate::meta::Meta;
+use crate::shape::{Dims, volume};
+use crate::source::{ChunkSource, MemorySource, Place};
+
+/// A lazy raster (band, y, x) of these pixels in memory, in one chunk, without nodata and grid.
+pub fn raster<T: Pixel>(shape: [usize; 3], pixel: impl Fn(usize, usize, usize) -> T) -> LazyRaster {
+    chunked([shape[0], shape[1], shape[2]], shape, pixel)
+}
+
+/// As [`raster`], in chunks of the second shape.
+pub fn chunked<T: Pixel>(
+    shape: [usize; 3],
+    chunks: [usize; 3],
+    pixel: impl Fn(usize, usize, usize) -> T,
+) -> LazyRaster {
+    let [bands, rows, columns] = shape;
+    let meta = Meta {
+        chunks: [1, chunks[0], chunks[1], chunks[2]],
+        ..Meta::new(Dims::BYX, [1, bands, rows, columns], T::DTYPE)
+    };
+    LazyRaster::from_source(Arc::new(memory(meta, |b, y, x| pixel(b, y, x))))
+}
+
+/// A source in memory of these pixels, one chunk for each of `meta`'s.
+pub fn memory<T: Pixel>(meta: Meta, pixel: impl Fn(usize, usize, usize) -> T) -> MemorySource {
+    let blocks = meta.chunk_grid();
+    let chunks = (0..blocks.len())
+        .map(|index| {
+            let region = blocks.region(index);
+            let mut data = Vec::with_capacity(volume(region.shape));
+            let [_, b0, y0, x0] = region.start;
+            let [_, bands, rows, columns] = region.shape;
+            for b in b0..b0 + bands {
+                for y in y0..y0 + rows {
+                    data.extend((x0..x0 + columns).map(|x| pixel(b, y, x)));
+                }
+            }
+            Arc::new(Chunk::new(region.shape, Buffer::from_vec(data)))
+        })
+        .collect();
+    MemorySource::new("memory", meta, blocks, chunks).expect("chunks made for their grid")
+}
+
+/// Reads every block of a source, fetching where it says so, and checks what the contract of [`ChunkSource`] promises:
+/// replies come, byte counts are those asked for, chunks have the shape and dtype of their block.
+///
+/// # Panics
+/// Where the source breaks its contract.
+pub fn check_source(source: &dyn ChunkSource) {
+    let blocks = source.blocks();
+    assert_eq!(blocks.array_shape(), source.meta().shape, "the blocks cover the array");
+    for block in 0..blocks.len() {
+        let place = source.place(block).expect("every block has a place");
+        let bytes = match &place {
+            Place::Constant(value) => {
+                value.fit(source.meta().dtype).expect("a constant block holds a value of the dtype");
+                continue;
+            }
+            Place::Direct { .. } => Default::default(),
+            Place::Remote(range) => {
+                let fetched = crate::exec::fetch_blocking(source, range.clone()).expect("a fetch succeeds");
+                assert_eq!((fetched.offset, fetched.bytes.len() as u64), (range.start, range.end - range.start));
+                fetched.bytes
+            }
+        };
+        let chunk = source.decode(block, &bytes).expect("every block decodes");
+        assert_eq!(chunk.shape(), blocks.region(block).shape, "block {block} has the shape of its place");
+        assert_eq!(chunk.dtype(), source.meta().dtype, "block {block} has the raster's dtype");
+    }
+}
