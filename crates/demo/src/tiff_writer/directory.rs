@@ -108,7 +108,8 @@ impl Head {
             ByteOrder::Big => b"MM",
         });
         if self.big {
-            self.bytes.extend([43, 8, 0].into_iter().flat_map(|half| self.u16(half)));
+            // Version, bytes of an offset, padding; then where the first directory is.
+            self.bytes.extend([self.u16(43), self.u16(8), self.u16(0)].as_flattened());
             self.bytes.extend(self.u64(16));
         } else {
             self.bytes.extend(self.u16(42));
@@ -122,7 +123,11 @@ impl Head {
         let fixed = if self.big { 16 } else { 6 };
         let mut arrays = Vec::new();
         let arrays_at = self.bytes.len() + fixed + entry_bytes * entries.len();
-        self.bytes.extend(if self.big { self.u64(entries.len() as u64).to_vec() } else { self.u16(entries.len() as u16).to_vec() });
+        self.bytes.extend(if self.big {
+            self.u64(entries.len() as u64).to_vec()
+        } else {
+            self.u16(entries.len() as u16).to_vec()
+        });
         for (tag, value) in entries {
             let (field_type, count, mut bytes) = self.encode(value)?;
             self.bytes.extend(self.u16(*tag));
@@ -167,7 +172,8 @@ impl Head {
         if self.big {
             return Ok(self.u64(value).to_vec());
         }
-        let value = u32::try_from(value).map_err(|_| invalid("the file outgrows classic TIFF: set big_tiff".to_owned()))?;
+        let value =
+            u32::try_from(value).map_err(|_| invalid("the file outgrows classic TIFF: set big_tiff".to_owned()))?;
         Ok(self.u32(value).to_vec())
     }
 

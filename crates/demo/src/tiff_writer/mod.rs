@@ -216,14 +216,10 @@ impl TiffSpec {
     /// # Errors
     ///
     /// As [`TiffSpec::to_bytes`], and when `out` fails.
-    pub fn write_to(
-        &self,
-        out: &mut (impl Write + Seek),
-        levels: &[Vec<u8>],
-        threads: NonZeroUsize,
-    ) -> io::Result<()> {
+    pub fn write_to(&self, out: &mut (impl Write + Seek), levels: &[Vec<u8>], threads: NonZeroUsize) -> io::Result<()> {
         self.check(levels)?;
-        let mut tables: Vec<_> = (0..self.level_count()).map(|level| BlockTable::new(self.block_count(level))).collect();
+        let mut tables: Vec<_> =
+            (0..self.level_count()).map(|level| BlockTable::new(self.block_count(level))).collect();
         // The head's length does not depend on the numbers in it, so blocks can be placed before they are known.
         let mut end = directory::head(self, &tables)?.len() as u64;
         out.seek(SeekFrom::Start(end))?;

@@ -18,18 +18,8 @@ pub enum SampleType {
 
 impl SampleType {
     /// Every sample type, for tests that run over all of them.
-    pub const ALL: [Self; 10] = [
-        Self::U8,
-        Self::U16,
-        Self::U32,
-        Self::U64,
-        Self::I8,
-        Self::I16,
-        Self::I32,
-        Self::I64,
-        Self::F32,
-        Self::F64,
-    ];
+    pub const ALL: [Self; 10] =
+        [Self::U8, Self::U16, Self::U32, Self::U64, Self::I8, Self::I16, Self::I32, Self::I64, Self::F32, Self::F64];
 
     /// Bytes per sample.
     pub fn size(self) -> usize {
@@ -61,16 +51,46 @@ macro_rules! with_sample_type {
     ($dtype:expr, $T:ident => $body:expr) => {{
         use $crate::tiff_writer::SampleType;
         match $dtype {
-            SampleType::U8 => { type $T = u8; $body }
-            SampleType::U16 => { type $T = u16; $body }
-            SampleType::U32 => { type $T = u32; $body }
-            SampleType::U64 => { type $T = u64; $body }
-            SampleType::I8 => { type $T = i8; $body }
-            SampleType::I16 => { type $T = i16; $body }
-            SampleType::I32 => { type $T = i32; $body }
-            SampleType::I64 => { type $T = i64; $body }
-            SampleType::F32 => { type $T = f32; $body }
-            SampleType::F64 => { type $T = f64; $body }
+            SampleType::U8 => {
+                type $T = u8;
+                $body
+            }
+            SampleType::U16 => {
+                type $T = u16;
+                $body
+            }
+            SampleType::U32 => {
+                type $T = u32;
+                $body
+            }
+            SampleType::U64 => {
+                type $T = u64;
+                $body
+            }
+            SampleType::I8 => {
+                type $T = i8;
+                $body
+            }
+            SampleType::I16 => {
+                type $T = i16;
+                $body
+            }
+            SampleType::I32 => {
+                type $T = i32;
+                $body
+            }
+            SampleType::I64 => {
+                type $T = i64;
+                $body
+            }
+            SampleType::F32 => {
+                type $T = f32;
+                $body
+            }
+            SampleType::F64 => {
+                type $T = f64;
+                $body
+            }
         }
     }};
 }

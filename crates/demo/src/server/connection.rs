@@ -1,0 +1,178 @@
+//! One connection: reads requests, waits as told, sends replies.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::faults::Fault;
+use super::head::{self, Head, NoHead};
+use super::ledger::{Request, Stats, Ticket};
+use super::lifeline::{ConnectionId, Stopped};
+use super::reply::Reply;
+use super::{Manners, Shared};
+
+/// Bytes a piece of body has at most; larger ones gain nothing over loopback.
+const PIECE: u64 = 256 * 1024;
+/// … and where bandwidth is limited, so that bytes trickle rather than leap.
+const PACED_PIECE: u64 = 16 * 1024;
+
+/// Serves a connection until either side has enough.
+pub(super) fn run(shared: &Shared, id: ConnectionId, stream: TcpStream) {
+    // Best effort: without it replies are late, not wrong.
+    drop(stream.set_nodelay(true));
+    let mut connection =
+        Connection { shared, id, stream, pending: Vec::new(), piece: Vec::new(), free_at: Instant::now() };
+    while connection.serve().is_ok() {}
+    shared.lifeline.dismiss(id);
+}
+
+/// The connection is over, for whatever reason.
+struct Over;
+
+impl From<Stopped> for Over {
+    fn from(_: Stopped) -> Self {
+        Self
+    }
+}
+
+impl From<io::Error> for Over {
+    /// The client went away, which is its right.
+    fn from(_: io::Error) -> Self {
+        Self
+    }
+}
+
+struct Connection<'a> {
+    shared: &'a Shared,
+    id: ConnectionId,
+    stream: TcpStream,
+    /// What was read of the next requests.
+    pending: Vec<u8>,
+    /// Buffer of what is sent next.
+    piece: Vec<u8>,
+    /// When a link of the bandwidth given would have delivered all that was sent.
+    free_at: Instant,
+}
+
+impl Connection<'_> {
+    /// Serves one request; `Ok` where another may follow.
+    fn serve(&mut self) -> Result<(), Over> {
+        let head = match head::read(&mut self.stream, &mut self.pending) {
+            Ok(head) => head,
+            Err(NoHead::Gone) => return Err(Over),
+            Err(NoHead::Malformed) => {
+                self.stream.write_all(&Reply::bare(400).head(false))?;
+                return Err(Over);
+            }
+        };
+        match head.path.as_str() {
+            "/__stats" => self.send_stats(&head, self.shared.ledger.stats()),
+            "/__reset" => {
+                // Cleared before the reply leaves: whoever has it may count on it.
+                let stats = self.shared.ledger.stats();
+                self.shared.ledger.reset();
+                self.send_stats(&head, stats)
+            }
+            _ => self.answer(head),
+        }
+    }
+
+    fn answer(&mut self, head: Head) -> Result<(), Over> {
+        let manners = self.shared.manners.lock().clone();
+        let reply = Reply::to(&head, &self.shared.files);
+        let request = self.request(&head, &reply);
+        let ticket = self.shared.ledger.begin(request.clone());
+        let outcome = self.answer_as(&manners, &request, head, reply, ticket);
+        self.shared.ledger.end(ticket);
+        outcome
+    }
+
+    fn answer_as(
+        &mut self,
+        manners: &Manners,
+        request: &Request,
+        mut head: Head,
+        reply: Reply,
+        ticket: Ticket,
+    ) -> Result<(), Over> {
+        let fault = manners.faults.next(request);
+        let stall = if let Some(Fault::Stall(time)) = fault { time } else { Duration::ZERO };
+        let reply = match fault {
+            Some(fault) => reply.spoilt(fault, &mut head, &self.shared.files),
+            None => Some(reply),
+        };
+        self.shared.lifeline.sleep(manners.latency + stall)?;
+        let Some(reply) = reply else {
+            self.shared.ledger.replying(ticket, 0, None);
+            return Err(Over);
+        };
+        self.shared.ledger.replying(ticket, reply.status, reply.range);
+        self.send(reply, head.keep_alive, manners.bytes_per_second, Some(ticket))
+    }
+
+    fn send(&mut self, reply: Reply, keep_alive: bool, rate: Option<f64>, ticket: Option<Ticket>) -> Result<(), Over> {
+        self.piece.clear();
+        self.piece.extend(reply.head(keep_alive));
+        self.free_at = self.free_at.max(Instant::now());
+        let piece_max = if rate.is_some() { PACED_PIECE } else { PIECE };
+        let mut body = reply.body;
+        loop {
+            let mut last = true;
+            if let Some(body) = &mut body {
+                let length = body.length.min(piece_max);
+                body.content.append(body.offset, length as usize, &mut self.piece)?;
+                body.offset += length;
+                body.length -= length;
+                last = body.length == 0;
+                self.pace(length, rate)?;
+                ticket.inspect(|ticket| self.shared.ledger.sent(*ticket, length as usize));
+            }
+            // Subtle: the books are closed before the last piece leaves, so that a client that has its reply finds it there.
+            if let (Some(ticket), true) = (ticket, last) {
+                self.shared.ledger.end(ticket);
+            }
+            self.stream.write_all(&self.piece)?;
+            self.piece.clear();
+            if last {
+                return if keep_alive { Ok(()) } else { Err(Over) };
+            }
+        }
+    }
+
+    /// Waits until a link of that rate would have delivered the next bytes.
+    fn pace(&mut self, bytes: u64, rate: Option<f64>) -> Result<(), Stopped> {
+        let Some(rate) = rate else { return Ok(()) };
+        self.free_at += Duration::from_secs_f64(bytes as f64 / rate);
+        self.shared.lifeline.sleep_until(self.free_at)
+    }
+
+    fn request(&self, head: &Head, reply: &Reply) -> Request {
+        Request {
+            connection: self.id,
+            method: head.method.clone(),
+            path: head.path.clone(),
+            query: head.query.clone(),
+            range: reply.range,
+            status: reply.status,
+            bytes: 0,
+            started: Duration::ZERO,
+            ended: None,
+        }
+    }
+
+    fn send_stats(&mut self, head: &Head, stats: Stats) -> Result<(), Over> {
+        let Stats { requests, gets, heads, errors, bytes, connections, peak_in_flight } = stats;
+        let counters = json!({
+            "requests": requests,
+            "GET": gets,
+            "HEAD": heads,
+            "errors": errors,
+            "bytes": bytes,
+            "connections": connections,
+            "peak_in_flight": peak_in_flight,
+        });
+        self.send(Reply::json(counters.to_string()), head.keep_alive, None, None)
+    }
+}
