@@ -27,6 +27,7 @@ pub enum Target {
 #[derive(Debug, Clone)]
 pub struct Job {
     written: Plan,
+    unfused: Plan,
     optimized: Plan,
     targets: Vec<Target>,
 }
@@ -44,13 +45,23 @@ impl Job {
         };
         let named = outputs.iter().enumerate().map(|(index, (raster, target))| (*raster, name(index, target)));
         let written = Plan::new(named)?;
-        let optimized = optimize(written.clone(), |_, _| {});
-        Ok(Self { written, optimized, targets: outputs.iter().map(|(_, target)| target.clone()).collect() })
+        let mut unfused = written.clone();
+        let optimized = optimize(written.clone(), |pass, plan| {
+            if pass.name != "fuse" {
+                unfused = plan.clone();
+            }
+        });
+        Ok(Self { written, unfused, optimized, targets: outputs.iter().map(|(_, target)| target.clone()).collect() })
     }
 
     /// The plan as written.
     pub const fn written(&self) -> &Plan {
         &self.written
+    }
+
+    /// The plan after all passes but the last: what is computed, with its operations still apart.
+    pub const fn unfused(&self) -> &Plan {
+        &self.unfused
     }
 
     /// The plan after all passes.

@@ -1,7 +1,7 @@
 //! The serial executor: the caller's thread, one task and one request at a time, in order of rank. It is the meaning of
 //! a run; every other executor must agree with it bit for bit.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::tasks::{Lane, Tasks, Value};
@@ -11,23 +11,23 @@ use crate::source::{ChunkSource, Fetched};
 /// Runs the tasks one after the other, each value kept until its last user is done; `deliver` gets each part of an
 /// output, in order.
 #[derive(Debug)]
-pub struct Serial<'a> {
-    tasks: &'a Tasks,
+pub struct Serial<T> {
+    tasks: T,
     values: Vec<Option<Arc<Value>>>,
     users: Vec<u32>,
     next: usize,
 }
 
-impl<'a> Serial<'a> {
+impl<T: Deref<Target = Tasks>> Serial<T> {
     /// A run of `tasks` that has not begun.
-    pub fn new(tasks: &'a Tasks) -> Self {
+    pub fn new(tasks: T) -> Self {
         let mut users = vec![0; tasks.len()];
         for task in 0..tasks.len() {
             for dependency in tasks.dependencies(task) {
                 users[*dependency as usize] += 1;
             }
         }
-        Self { tasks, values: vec![None; tasks.len()], users, next: 0 }
+        Self { values: vec![None; users.len()], users, next: 0, tasks }
     }
 
     /// Runs on until the next part of an output is there; its task and value, or none at the end.

@@ -21,6 +21,8 @@ pub struct SourceUse {
     pub source: Arc<dyn ChunkSource>,
     /// The grid of its blocks.
     pub blocks: ChunkGrid,
+    /// Bytes that it keeps in memory, asked once.
+    pub pinned_bytes: u64,
 }
 
 /// A leaf of a stage's program: what it sees of which source.
@@ -121,7 +123,11 @@ pub(super) enum BlockPixels {
 fn position(sources: &mut Vec<SourceUse>, source: &Arc<dyn ChunkSource>) -> usize {
     let known = sources.iter().position(|known| Arc::ptr_eq(&known.source, source));
     known.unwrap_or_else(|| {
-        sources.push(SourceUse { source: Arc::clone(source), blocks: source.blocks() });
+        sources.push(SourceUse {
+            source: Arc::clone(source),
+            blocks: source.blocks(),
+            pinned_bytes: source.pinned_bytes(),
+        });
         sources.len() - 1
     })
 }
@@ -153,7 +159,7 @@ fn read_leaf(
     region: &Region,
     block: &mut dyn FnMut(usize, usize) -> Result<BlockPixels>,
 ) -> Result<Arc<Chunk>> {
-    let SourceUse { source, blocks } = &sources[leaf.source];
+    let SourceUse { source, blocks, .. } = &sources[leaf.source];
     let dtype = source.meta().dtype;
     if let Some(index) = whole_block(sources, leaf, region) {
         return Ok(match block(leaf.source, index)? {

@@ -3,6 +3,7 @@
 //! A block that one task needs is decoded inside that task; one that several need is a task of its own, so that it is
 //! fetched and decoded once in any chunking.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -279,7 +280,7 @@ impl Tasks {
         }
         if needs.len() > 1 {
             // In order of first need, which is the order in which ranges should travel.
-            let mut seen = std::collections::HashSet::with_capacity(needs.len());
+            let mut seen = HashSet::with_capacity(needs.len());
             needs.retain(|need| seen.insert(*need));
         }
         needs
@@ -290,9 +291,9 @@ impl Tasks {
     }
 
     fn block_bytes(&self, source: usize, block: usize) -> u64 {
-        let SourceUse { source, blocks } = &self.sources[source];
+        let SourceUse { source, blocks, pinned_bytes } = &self.sources[source];
         // Pinned pixels are counted where they are pinned.
-        if source.pinned_bytes() > 0 { 0 } else { (blocks.region(block).volume() * source.meta().dtype.size()) as u64 }
+        if *pinned_bytes > 0 { 0 } else { (blocks.region(block).volume() * source.meta().dtype.size()) as u64 }
     }
 
     fn decode_scratch(&self, source: usize, block: usize) -> u64 {
@@ -323,9 +324,7 @@ impl Tasks {
                     scratch += pixels + encode_scratch;
                     cost.output += bound;
                 }
-                // The pieces' bytes are those of the result, which is counted as a whole before the run.
-                Target::Pieces => scratch += 0,
-                Target::Chunks => cost.output += pixels,
+                Target::Pieces | Target::Chunks => cost.output += pixels,
             }
             piece_scratch = piece_scratch.max(scratch);
         }
@@ -356,6 +355,11 @@ impl Tasks {
     /// What the run will read, for each source.
     pub fn totals(&self) -> &[Totals] {
         &self.totals
+    }
+
+    /// Range `range` of source `source`.
+    pub fn range(&self, source: usize, range: usize) -> &FetchRange {
+        &self.uses[source].ranges[range]
     }
 
     /// What task `task` does.
@@ -395,7 +399,7 @@ impl Tasks {
                 format!("fetch {} bytes {}..{}", self.sources[source as usize].source.name(), bytes.start, bytes.end)
             }
             TaskKind::Decode { source, block } => {
-                let SourceUse { source, blocks } = &self.sources[source as usize];
+                let SourceUse { source, blocks, .. } = &self.sources[source as usize];
                 format!("decode {}, {}", source.name(), blocks.region(block as usize))
             }
             TaskKind::Compute { stage, index } => {
@@ -441,13 +445,13 @@ impl Tasks {
     ) -> Result<Value> {
         let stage = &self.stages[stage];
         let pieces = stage.task_pieces(index);
-        let mut decoded: Vec<((usize, usize), BlockPixels)> = Vec::new();
+        let mut decoded: HashMap<(usize, usize), BlockPixels> = HashMap::new();
         let mut block = |source: usize, block: usize| {
-            if let Some((_, known)) = decoded.iter().find(|(key, _)| *key == (source, block)) {
+            if let Some(known) = decoded.get(&(source, block)) {
                 return Ok(known.clone());
             }
             let pixels = self.block(task, source, block, inputs)?;
-            decoded.push(((source, block), pixels.clone()));
+            decoded.insert((source, block), pixels.clone());
             Ok(pixels)
         };
         let mut computed = Vec::with_capacity(pieces.len());
@@ -474,7 +478,7 @@ impl Tasks {
             return Ok(BlockPixels::Constant(*value));
         }
         let provider = self.uses[source].tasks[block];
-        let input = self.dependencies(task).iter().position(|d| *d == provider).and_then(|i| inputs.get(i));
+        let input = self.dependencies(task).binary_search(&provider).ok().and_then(|index| inputs.get(index));
         match input.map(AsRef::as_ref) {
             Some(Value::Block(chunk)) => Ok(BlockPixels::Dense(Arc::clone(chunk))),
             bytes => self.decode(source, block, bytes).map(BlockPixels::Dense),

@@ -102,7 +102,7 @@ impl LazyRaster {
     }
 
     /// Lengths of a whole chunk, in the order of [`dims`](Self::dims).
-    pub fn chunks(&self) -> Vec<usize> {
+    pub fn chunk_shape(&self) -> Vec<usize> {
         visible(self.known().chunks, self.known().dims)
     }
 

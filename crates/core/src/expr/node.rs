@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::dtype::{DType, Scalar};
 use crate::meta::Meta;
+use crate::shape::Dim;
 use crate::source::ChunkSource;
 use crate::view::View;
 
@@ -159,6 +160,8 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(source) => write!(f, "read {}", source.name()),
+            Self::View { name: "squeeze", .. } => f.write_str("squeeze"),
+            Self::View { name: "band", view } => write!(f, "band {}", view.axes[Dim::Band.axis()].start),
             Self::View { name, view } => write!(f, "{name} {view}"),
             Self::Relabel { name } => f.write_str(name),
             Self::IsIn(values) => write!(f, "isin {}", list(values)),

@@ -1,0 +1,395 @@
+//! Plans drawn: DOT text for Graphviz at three zooms. Own writer, so that golden files depend on no other crate's text.
+
+use std::fmt::Write as _;
+
+use petgraph::graph::NodeIndex;
+
+use super::explain::{describe, plural};
+use super::{Plan, StepKind};
+use crate::exec::{Job, TaskKind, Tasks, Totals};
+use crate::expr::Op;
+use crate::shape::{ChunkGrid, Region};
+use crate::text::{bytes, count};
+
+/// How close a drawing looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Detail {
+    /// A node for each operation; the same size for ten chunks and for a million.
+    Operations,
+    /// A node for each kind of task of each stage, with how many there are.
+    Layers,
+    /// A node for each task, up to [`CHUNK_NODES_MAX`].
+    Chunks,
+}
+
+/// More tasks than this are summed up in one node.
+pub const CHUNK_NODES_MAX: usize = 400;
+
+/// What to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DotOptions {
+    /// How close it looks.
+    pub detail: Detail,
+    /// After the optimiser, as it runs (the default); else as written.
+    pub optimized: bool,
+}
+
+impl DotOptions {
+    /// The plan as written, before the optimiser.
+    pub const fn as_written(detail: Detail) -> Self {
+        Self { detail, optimized: false }
+    }
+}
+
+impl From<Detail> for DotOptions {
+    fn from(detail: Detail) -> Self {
+        Self { detail, optimized: true }
+    }
+}
+
+/// Draws a job; `tasks` is asked for only where they are drawn.
+///
+/// # Errors
+/// That of `tasks`.
+pub fn draw<E>(job: &Job, options: DotOptions, tasks: impl FnOnce() -> Result<Tasks, E>) -> Result<String, E> {
+    let mut dot = Dot::new();
+    match (options.detail, options.optimized) {
+        (Detail::Operations, true) => operations(&mut dot, job.unfused(), true),
+        (Detail::Operations, false) => operations(&mut dot, job.written(), false),
+        (Detail::Layers, true) => layers(&mut dot, &tasks()?),
+        (Detail::Layers, false) => written_layers(&mut dot, job.written()),
+        (Detail::Chunks, true) => chunks(&mut dot, &tasks()?),
+        (Detail::Chunks, false) => written_chunks(&mut dot, job.written()),
+    }
+    Ok(dot.finish())
+}
+
+/// Kinds of nodes, and how each looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Source,
+    Fetch,
+    Decode,
+    View,
+    Compute,
+    Output,
+    Note,
+}
+
+impl Look {
+    const fn attributes(self) -> &'static str {
+        match self {
+            Self::Source => "shape=cylinder, fillcolor=\"#cfe2f3\"",
+            Self::Fetch => "shape=cds, fillcolor=\"#cfe2f3\"",
+            Self::Decode => "fillcolor=\"#d9d2e9\"",
+            Self::View => "fillcolor=\"#eeeeee\"",
+            Self::Compute => "fillcolor=\"#d9ead3\"",
+            Self::Output => "shape=folder, fillcolor=\"#fce5cd\"",
+            Self::Note => "shape=plaintext, fillcolor=\"#ffffff\"",
+        }
+    }
+}
+
+/// DOT text under construction.
+struct Dot {
+    text: String,
+    depth: usize,
+}
+
+impl Dot {
+    fn new() -> Self {
+        let mut dot = Self { text: String::from("digraph swath {\n"), depth: 1 };
+        dot.line("graph [rankdir=BT, fontname=\"Helvetica\", fontsize=11, nodesep=0.25, ranksep=0.45];");
+        dot.line("node [shape=box, style=\"filled,rounded\", fontname=\"Helvetica\", fontsize=10, color=\"#666666\"];");
+        dot.line("edge [color=\"#666666\", arrowsize=0.6, fontname=\"Helvetica\", fontsize=9];");
+        dot
+    }
+
+    fn line(&mut self, line: &str) {
+        let indent = self.depth * 2;
+        let _ = writeln!(self.text, "{:indent$}{line}", "");
+    }
+
+    fn node(&mut self, id: &str, label: &str, look: Look) {
+        // Cylinders and folders have no rounded style to set.
+        self.line(&format!("{id} [label={}, {}];", quoted(label), look.attributes()));
+    }
+
+    fn edge(&mut self, from: &str, to: &str) {
+        self.line(&format!("{from} -> {to};"));
+    }
+
+    fn cluster(&mut self, name: &str, label: &str, inside: impl FnOnce(&mut Self)) {
+        self.line(&format!("subgraph cluster_{name} {{"));
+        self.depth += 1;
+        self.line(&format!("label={}; style=\"rounded,dashed\"; color=\"#999999\";", quoted(label)));
+        inside(self);
+        self.depth -= 1;
+        self.line("}");
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push_str("}\n");
+        self.text
+    }
+}
+
+/// A DOT string: quotes and backslashes escaped, line ends as `\n`, control characters dropped.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            control if control.is_control() => {}
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn look(kind: &StepKind) -> Look {
+    match kind {
+        StepKind::Operation(Op::Source(_)) => Look::Source,
+        StepKind::Operation(Op::View { .. } | Op::Relabel { .. }) => Look::View,
+        StepKind::Operation(_) | StepKind::Fused { .. } => Look::Compute,
+        StepKind::Output { .. } => Look::Output,
+    }
+}
+
+/// The last parts of a long URI or path: what tells files apart.
+fn short(name: &str) -> String {
+    const LENGTH_MAX: usize = 46;
+    let length = name.chars().count();
+    if length <= LENGTH_MAX { name.to_owned() } else { format!("…{}", name.chars().skip(length - LENGTH_MAX).collect::<String>()) }
+}
+
+fn step_id(node: NodeIndex) -> String {
+    format!("s{}", node.index())
+}
+
+fn step_label(plan: &Plan, node: NodeIndex) -> String {
+    let step = plan.step(node);
+    let name = match &step.kind {
+        StepKind::Operation(Op::Source(source)) => short(source.name()),
+        StepKind::Output { name, .. } => short(name),
+        _ => step.label(),
+    };
+    format!("{name}\n{}", describe(&step.meta))
+}
+
+/// One node a step; with `stages`, those that will run as one task are boxed together.
+fn operations(dot: &mut Dot, plan: &Plan, stages: bool) {
+    let order = plan.in_order();
+    let (inner, outer): (Vec<_>, Vec<_>) =
+        order.iter().copied().partition(|node| stages && plan.step(*node).is_elementwise());
+    for node in outer {
+        dot.node(&step_id(node), &step_label(plan, node), look(&plan.step(node).kind));
+    }
+    if !inner.is_empty() {
+        dot.cluster("fused", "one task per run of output blocks", |dot| {
+            for node in inner {
+                dot.node(&step_id(node), &step_label(plan, node), look(&plan.step(node).kind));
+            }
+        });
+    }
+    for node in order {
+        for input in plan.inputs(node) {
+            dot.edge(&step_id(input), &step_id(node));
+        }
+    }
+}
+
+/// One node a step as written, with what Dask would call its layer: a task for each chunk.
+fn written_layers(dot: &mut Dot, plan: &Plan) {
+    for node in plan.in_order() {
+        let step = plan.step(node);
+        let tasks = step.meta.chunk_grid().len() as u64;
+        let label = format!("{}\n{} task{}", step_label(plan, node), count(tasks), plural(tasks));
+        dot.node(&step_id(node), &label, look(&step.kind));
+        for input in plan.inputs(node) {
+            dot.edge(&step_id(input), &step_id(node));
+        }
+    }
+}
+
+/// Fetches, decodes and computations of each source and stage, counted.
+fn layers(dot: &mut Dot, tasks: &Tasks) {
+    let counts = Counts::of(tasks);
+    for (index, (used, totals)) in tasks.sources().iter().zip(tasks.totals()).enumerate() {
+        dot.cluster(&format!("source{index}"), &short(used.source.name()), |dot| {
+            source_layer(dot, index, totals, &counts);
+        });
+    }
+    for (index, stage) in tasks.stages().iter().enumerate() {
+        let computes = stage.task_count() as u64;
+        let blocks = stage.pieces.len() as u64;
+        dot.cluster(&format!("stage{index}"), &format!("stage {index}"), |dot| {
+            let label = format!("compute\n{} task{}, {} block{}", count(computes), plural(computes), count(blocks), plural(blocks));
+            dot.node(&format!("compute{index}"), &label, Look::Compute);
+        });
+        dot.node(&format!("out{index}"), &format!("{}\n{}", short(&stage.name), describe(&stage.meta)), Look::Output);
+        dot.edge(&format!("compute{index}"), &format!("out{index}"));
+        let mut seen = Vec::new();
+        for leaf in &stage.leaves {
+            if !seen.contains(&leaf.source) {
+                seen.push(leaf.source);
+                dot.edge(&counts.last_layer(leaf.source), &format!("compute{index}"));
+            }
+        }
+    }
+}
+
+fn source_layer(dot: &mut Dot, index: usize, totals: &Totals, counts: &Counts) {
+    let Totals { requests, bytes: read, blocks, .. } = totals;
+    let blocks = format!("{} block{}", count(*blocks), plural(*blocks));
+    let (label, look) = match (requests, read) {
+        (0, 0) => (format!("in memory\n{blocks}"), Look::Source),
+        (0, _) => (format!("read\n{blocks}, {}", bytes(*read)), Look::Source),
+        _ => (format!("fetch\n{} request{}, {}", count(*requests), plural(*requests), bytes(*read)), Look::Fetch),
+    };
+    dot.node(&format!("fetch{index}"), &label, look);
+    let decodes = counts.decodes[index];
+    if decodes > 0 {
+        let label = format!("decode once for several\n{} block{}", count(decodes), plural(decodes));
+        dot.node(&format!("decode{index}"), &label, Look::Decode);
+        dot.edge(&format!("fetch{index}"), &format!("decode{index}"));
+    }
+}
+
+struct Counts {
+    decodes: Vec<u64>,
+}
+
+impl Counts {
+    fn of(tasks: &Tasks) -> Self {
+        let mut decodes = vec![0; tasks.sources().len()];
+        for task in 0..tasks.len() {
+            if let TaskKind::Decode { source, .. } = tasks.kind(task) {
+                decodes[source as usize] += 1;
+            }
+        }
+        Self { decodes }
+    }
+
+    fn last_layer(&self, source: usize) -> String {
+        let kind = if self.decodes[source] > 0 { "decode" } else { "fetch" };
+        format!("{kind}{source}")
+    }
+}
+
+/// One node a task, grouped by what it reads or computes.
+fn chunks(dot: &mut Dot, tasks: &Tasks) {
+    let drawn = tasks.len().min(CHUNK_NODES_MAX);
+    let mut groups: Vec<(String, String, Vec<usize>)> = Vec::new();
+    for task in 0..drawn {
+        let (key, label) = match tasks.kind(task) {
+            TaskKind::Fetch { source, .. } | TaskKind::Decode { source, .. } => {
+                (format!("source{source}"), short(tasks.sources()[source as usize].source.name()))
+            }
+            TaskKind::Compute { stage, .. } => (format!("stage{stage}"), short(&tasks.stages()[stage as usize].name)),
+        };
+        match groups.iter_mut().find(|(known, ..)| *known == key) {
+            Some((.., members)) => members.push(task),
+            None => groups.push((key, label, vec![task])),
+        }
+    }
+    for (key, label, members) in groups {
+        dot.cluster(&key, &label, |dot| {
+            for task in members {
+                let (label, look) = task_label(tasks, task);
+                dot.node(&format!("t{task}"), &label, look);
+            }
+        });
+    }
+    for task in 0..drawn {
+        for dependency in tasks.dependencies(task) {
+            dot.edge(&format!("t{dependency}"), &format!("t{task}"));
+        }
+    }
+    more(dot, tasks.len() - drawn);
+}
+
+fn more(dot: &mut Dot, hidden: usize) {
+    if hidden > 0 {
+        dot.node("more", &format!("… and {} more tasks", count(hidden as u64)), Look::Note);
+    }
+}
+
+fn task_label(tasks: &Tasks, task: usize) -> (String, Look) {
+    match tasks.kind(task) {
+        TaskKind::Fetch { source, range } => {
+            let range = &tasks.range(source as usize, range as usize).bytes;
+            (format!("fetch {}\nat {}", bytes(range.end - range.start), count(range.start)), Look::Fetch)
+        }
+        TaskKind::Decode { source, block } => {
+            (format!("decode\n{}", place(&tasks.sources()[source as usize].blocks, block as usize)), Look::Decode)
+        }
+        TaskKind::Compute { stage, index } => {
+            let stage = &tasks.stages()[stage as usize];
+            let pieces = stage.task_pieces(index as usize);
+            let more = if pieces.len() > 1 { format!("\nand {} more blocks", pieces.len() - 1) } else { String::new() };
+            (format!("compute\n{}{more}", place(&stage.pieces, pieces.start)), Look::Compute)
+        }
+    }
+}
+
+/// A block by its place in the grid: `(row, column)`, after the band where there are several.
+fn place(grid: &ChunkGrid, index: usize) -> String {
+    let [_, band, row, column] = grid.position(index);
+    match grid.counts()[1] {
+        1 => format!("({row}, {column})"),
+        _ => format!("band {band} ({row}, {column})"),
+    }
+}
+
+/// One node for each chunk of each step as written, as an engine that fuses nothing would run it.
+fn written_chunks(dot: &mut Dot, plan: &Plan) {
+    let mut drawn = 0;
+    let mut hidden = 0;
+    let mut visible = vec![0; plan.graph().node_count()];
+    for node in plan.in_order() {
+        let step = plan.step(node);
+        let grid = step.meta.chunk_grid();
+        let shown = grid.len().min(CHUNK_NODES_MAX.saturating_sub(drawn));
+        (drawn, hidden) = (drawn + shown, hidden + grid.len() - shown);
+        visible[node.index()] = shown;
+        let name = match &step.kind {
+            StepKind::Operation(Op::Source(source)) => short(source.name()),
+            _ => step.label(),
+        };
+        dot.cluster(&step_id(node), &name, |dot| {
+            for chunk in 0..shown {
+                dot.node(&format!("{}_{chunk}", step_id(node)), &place(&grid, chunk), look(&step.kind));
+            }
+        });
+        for (chunk, input) in (0..shown).flat_map(|chunk| plan.inputs(node).into_iter().map(move |input| (chunk, input))) {
+            let region = input_region(plan, node, input, &grid.region(chunk));
+            let from = plan.step(input).meta.chunk_grid();
+            for source in from.touching(&region).filter(|source| *source < visible[input.index()]) {
+                dot.edge(&format!("{}_{source}", step_id(input)), &format!("{}_{chunk}", step_id(node)));
+            }
+        }
+    }
+    more(dot, hidden);
+}
+
+/// What a step reads of an input for `region` of its result.
+fn input_region(plan: &Plan, node: NodeIndex, input: NodeIndex, region: &Region) -> Region {
+    if let StepKind::Operation(Op::View { view, .. }) = &plan.step(node).kind {
+        return view.source_region(region);
+    }
+    let shape = plan.step(input).meta.shape;
+    let mut out = *region;
+    for axis in 0..2 {
+        if shape[axis] == 1 {
+            (out.start[axis], out.shape[axis]) = (0, 1);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

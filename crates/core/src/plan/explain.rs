@@ -1,0 +1,63 @@
+//! A plan as text: the steps of an output as a tree, its end first.
+
+use std::fmt::Write as _;
+
+use petgraph::graph::NodeIndex;
+
+use super::{Plan, StepKind};
+use crate::expr::{Op, Operand};
+use crate::meta::Meta;
+use crate::shape::visible;
+use crate::text::{count, lengths};
+
+/// The steps that lead to output `index`, one a line, each under its user. A step that several use is printed once.
+pub fn tree(plan: &Plan, index: usize) -> String {
+    let mut out = String::new();
+    let mut seen = vec![false; plan.graph().node_count()];
+    // (step, what to print before its name, what to print before its inputs' names)
+    let mut stack = vec![(plan.outputs()[index], String::new(), String::new())];
+    while let Some((node, lead, below)) = stack.pop() {
+        let step = plan.step(node);
+        let known = std::mem::replace(&mut seen[node.index()], true);
+        let title = format!("{lead}{}", step.label());
+        let note = if known { "as above".to_owned() } else { describe(&step.meta) };
+        let _ = writeln!(out, "{title:<44} {note}{}", remark(plan, node));
+        if known {
+            continue;
+        }
+        let inputs = plan.inputs(node);
+        for (position, input) in inputs.iter().enumerate().rev() {
+            let last = position + 1 == inputs.len();
+            let (branch, rest) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            stack.push((*input, format!("{below}{branch}"), format!("{below}{rest}")));
+        }
+    }
+    out
+}
+
+/// Shape, dtype and chunks of a step's result.
+pub(super) fn describe(meta: &Meta) -> String {
+    let chunks = meta.chunk_grid().len() as u64;
+    format!("{} {}, {} chunk{}", lengths(&visible(meta.shape, meta.dims)), meta.dtype, count(chunks), plural(chunks))
+}
+
+pub(super) const fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// What a person should know of a step that its name does not say.
+fn remark(plan: &Plan, node: NodeIndex) -> String {
+    let step = plan.step(node);
+    match &step.kind {
+        StepKind::Operation(Op::Select { yes, no }) => [yes, no]
+            .into_iter()
+            .find_map(|operand| match operand {
+                Operand::Constant(value) if Some(*value) == step.meta.nodata => {
+                    Some(format!(" ({value} is nodata: the pixels it replaces become nodata)"))
+                }
+                _ => None,
+            })
+            .unwrap_or_default(),
+        _ => String::new(),
+    }
+}

@@ -3,8 +3,8 @@
 //! Chunks are implicit: a plan of a million chunks has tens of nodes.
 
 mod build;
-//dot
-//explain
+pub mod dot;
+pub mod explain;
 mod passes;
 pub mod program;
 mod rewrite;

@@ -1,0 +1,110 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::error::Error;
+use crate::exec::{RangePolicy, Target};
+use crate::testing::{chunked, raster};
+
+fn lesson(side: usize, target: Target) -> Job {
+    let scl = raster([1, side, side], |_, y, x| (y + x) as u8).squeeze().unwrap();
+    let visual = chunked([3, side, side], [3, 4, 4], |b, y, x| (b + y + x) as u8);
+    let masked = visual.mask(&scl.isin([8, 9]).unwrap(), 0).unwrap();
+    Job::new(&[(&masked, target)]).unwrap()
+}
+
+fn check(options: impl Into<DotOptions>, expected: &Expect) {
+    let job = lesson(8, Target::Pieces);
+    let text = draw(&job, options.into(), || job.tasks(&RangePolicy::default())).unwrap();
+    // The three lines of style are the same everywhere.
+    let body: Vec<_> = text.lines().skip(4).collect();
+    expected.assert_eq(&format!("{}\n", body.join("\n")));
+}
+
+#[test]
+fn operations_as_written_are_what_the_user_wrote() {
+    check(DotOptions::as_written(Detail::Operations), &expect![[r##"
+          s1 [label="memory\n1 × 8 × 8 u8, 1 chunk", shape=cylinder, fillcolor="#cfe2f3"];
+          s2 [label="squeeze\n8 × 8 u8, 1 chunk", fillcolor="#eeeeee"];
+          s3 [label="isin [8, 9]\n8 × 8 bool, 1 chunk", fillcolor="#d9ead3"];
+          s0 [label="memory\n3 × 8 × 8 u8, 4 chunks", shape=cylinder, fillcolor="#cfe2f3"];
+          s4 [label="mask with 0\n3 × 8 × 8 u8, 4 chunks", fillcolor="#d9ead3"];
+          s5 [label="result\n3 × 8 × 8 u8, 4 chunks", shape=folder, fillcolor="#fce5cd"];
+          s1 -> s2;
+          s2 -> s3;
+          s3 -> s4;
+          s0 -> s4;
+          s4 -> s5;
+        }
+    "##]]);
+}
+
+#[test]
+fn operations_after_the_optimiser_are_boxed_by_task() {
+    check(Detail::Operations, &expect![[r##"
+          s2 [label="memory\n3 × 8 × 8 u8, 4 chunks", shape=cylinder, fillcolor="#cfe2f3"];
+          s0 [label="memory\n1 × 8 × 8 u8, 1 chunk", shape=cylinder, fillcolor="#cfe2f3"];
+          s4 [label="result\n3 × 8 × 8 u8, 4 chunks", shape=folder, fillcolor="#fce5cd"];
+          subgraph cluster_fused {
+            label="one task per run of output blocks"; style="rounded,dashed"; color="#999999";
+            s1 [label="isin [8, 9]\n8 × 8 bool, 1 chunk", fillcolor="#d9ead3"];
+            s3 [label="mask with 0\n3 × 8 × 8 u8, 4 chunks", fillcolor="#d9ead3"];
+          }
+          s0 -> s1;
+          s1 -> s3;
+          s2 -> s3;
+          s3 -> s4;
+        }
+    "##]]);
+}
+
+#[test]
+fn layers_count_tasks() {
+    check(Detail::Layers, &expect![[r##"
+          subgraph cluster_source0 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            fetch0 [label="in memory\n1 block", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_source1 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            fetch1 [label="in memory\n4 blocks", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_stage0 {
+            label="stage 0"; style="rounded,dashed"; color="#999999";
+            compute0 [label="compute\n1 task, 1 block", fillcolor="#d9ead3"];
+          }
+          out0 [label="result\n3 × 8 × 8 u8, 4 chunks", shape=folder, fillcolor="#fce5cd"];
+          compute0 -> out0;
+          fetch0 -> compute0;
+          fetch1 -> compute0;
+        }
+    "##]]);
+}
+
+#[test]
+fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
+    let scl = raster([1, 1, 1], |_, _, _| 1u8).repeat([1, 8000, 8000]).unwrap().squeeze().unwrap();
+    let visual = raster([3, 1, 1], |_, _, _| 1u8).repeat([1, 8000, 8000]).unwrap().rechunk(&[3, 8, 8]).unwrap();
+    let masked = visual.mask(&scl.isin([8, 9]).unwrap(), 0).unwrap();
+    assert_eq!(masked.chunk_count(), 1_000_000);
+    let job = Job::new(&[(&masked, Target::Chunks)]).unwrap();
+    for options in [DotOptions::from(Detail::Operations), DotOptions::as_written(Detail::Operations)] {
+        let text = draw(&job, options, || -> Result<Tasks, Error> { panic!("operations need no tasks") }).unwrap();
+        assert!(text.matches("[label=").count() <= 50, "{text}");
+        assert!(text.contains("1 000 000 chunks"), "{text}");
+    }
+}
+
+#[test]
+fn many_chunks_are_capped() {
+    let job = lesson(100, Target::Chunks);
+    for options in [DotOptions::from(Detail::Chunks), DotOptions::as_written(Detail::Chunks)] {
+        let text = draw(&job, options, || job.tasks(&RangePolicy::default())).unwrap();
+        assert!(text.matches("[label=").count() <= CHUNK_NODES_MAX + 1);
+        assert!(text.contains("more tasks"), "{}", &text[text.len() - 300..]);
+    }
+}
+
+#[test]
+fn names_cannot_break_out_of_a_label() {
+    assert_eq!(quoted("a\"b\\c\nd\u{7}"), r#""a\"b\\c\nd""#);
+}
