@@ -1,0 +1,212 @@
+//! Bytes of a row to samples, the predictor undone, each band into its own row.
+//!
+//! One pass does all three: byte order, predictor and de-interleaving, so that a block's bytes are read once. Typed
+//! accumulators undo predictor 2 at 7 GB/s where byte slices give 1.2.
+
+/// A sample of any dtype that files have.
+pub trait Sample: Copy {
+    /// The unsigned integer of its size, in which differences wrap.
+    type Word: Word;
+
+    /// The sample of these bits.
+    fn of_word(word: Self::Word) -> Self;
+}
+
+/// An unsigned integer as the bytes of a file give it.
+pub trait Word: Copy + Default {
+    /// Bytes of it.
+    const SIZE: usize;
+
+    /// The sum, wrapping: predictors lose the carry.
+    #[must_use]
+    fn plus(self, other: Self) -> Self;
+
+    /// The number of the first [`SIZE`](Self::SIZE) bytes.
+    fn read<const LITTLE: bool>(bytes: &[u8]) -> Self;
+
+    /// The word whose bytes lie `plane` apart, from position `at` on, the most significant first.
+    fn gather(bytes: &[u8], at: usize, plane: usize) -> Self;
+}
+
+macro_rules! word {
+    ($($word:ty: $($sample:ty => $of:expr),*;)*) => {$(
+        impl Word for $word {
+            const SIZE: usize = size_of::<Self>();
+
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+
+            #[inline(always)]
+            fn read<const LITTLE: bool>(bytes: &[u8]) -> Self {
+                let mut word = [0; size_of::<Self>()];
+                word.copy_from_slice(&bytes[..size_of::<Self>()]);
+                if LITTLE { Self::from_le_bytes(word) } else { Self::from_be_bytes(word) }
+            }
+
+            #[inline(always)]
+            fn gather(bytes: &[u8], at: usize, plane: usize) -> Self {
+                Self::from_be_bytes(std::array::from_fn(|byte| bytes[at + byte * plane]))
+            }
+        }
+        $(impl Sample for $sample {
+            type Word = $word;
+
+            #[inline(always)]
+            fn of_word(word: $word) -> Self {
+                let of: fn($word) -> Self = $of;
+                of(word)
+            }
+        })*
+    )*};
+}
+word! {
+    u8: u8 => |word| word, i8 => |word| word as i8;
+    u16: u16 => |word| word, i16 => |word| word as i16;
+    u32: u32 => |word| word, i32 => |word| word as i32, f32 => f32::from_bits;
+    u64: u64 => |word| word, i64 => |word| word as i64, f64 => f64::from_bits;
+}
+
+/// Samples as they are: the columns that `bands` have room for, each band's `width` samples at most.
+///
+/// `row` holds pixels of `bands.len()` interleaved samples; every band's row is as long as all others.
+pub fn plain<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T]]) {
+    match bands {
+        [band] => spread::<T, LITTLE, 1, false>(row, [band]),
+        [a, b] => spread::<T, LITTLE, 2, false>(row, [a, b]),
+        [a, b, c] => spread::<T, LITTLE, 3, false>(row, [a, b, c]),
+        [a, b, c, d] => spread::<T, LITTLE, 4, false>(row, [a, b, c, d]),
+        bands => spread_many::<T, LITTLE>(row, bands, false),
+    }
+}
+
+/// Undoes predictor 2: each sample is the sum of all differences of its band up to it.
+pub fn horizontal<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T]]) {
+    match bands {
+        [band] => spread::<T, LITTLE, 1, true>(row, [band]),
+        [a, b] => spread::<T, LITTLE, 2, true>(row, [a, b]),
+        [a, b, c] => spread::<T, LITTLE, 3, true>(row, [a, b, c]),
+        [a, b, c, d] => spread::<T, LITTLE, 4, true>(row, [a, b, c, d]),
+        bands => spread_many::<T, LITTLE>(row, bands, true),
+    }
+}
+
+/// Undoes predictor 3: bytes were differenced over the whole row, after those of equal significance were put together,
+/// the most significant first whatever the file's byte order. `row` is the whole row of the block, padding included.
+pub fn floating_point<T: Sample>(row: &mut [u8], bands: &mut [&mut [T]]) {
+    let samples = bands.len();
+    match samples {
+        1 => sum::<1>(row),
+        2 => sum::<2>(row),
+        3 => sum::<3>(row),
+        4 => sum::<4>(row),
+        _ => (samples..row.len()).for_each(|at| row[at] = row[at].wrapping_add(row[at - samples])),
+    }
+    let plane = row.len() / T::Word::SIZE;
+    for (index, band) in bands.iter_mut().enumerate() {
+        let width = band.len().min(plane / samples);
+        for (column, sample) in band[..width].iter_mut().enumerate() {
+            *sample = T::of_word(T::Word::gather(row, column * samples + index, plane));
+        }
+    }
+}
+
+/// Running sums of bytes `N` apart.
+fn sum<const N: usize>(row: &mut [u8]) {
+    let mut total = [0_u8; N];
+    for pixel in row.as_chunks_mut::<N>().0 {
+        for (byte, total) in pixel.iter_mut().zip(&mut total) {
+            *total = total.wrapping_add(*byte);
+            *byte = *total;
+        }
+    }
+    // A row's bytes are a whole number of pixels: nothing is left.
+}
+
+/// `N` interleaved samples a pixel to `N` rows, summed on the way where `SUM`.
+#[inline(always)]
+fn spread<T: Sample, const LITTLE: bool, const N: usize, const SUM: bool>(row: &[u8], mut bands: [&mut [T]; N]) {
+    let width = bands.iter().map(|band| band.len()).min().unwrap_or(0);
+    // Equal lengths known up front let the loop run without bounds checks.
+    for band in &mut bands {
+        *band = &mut std::mem::take(band)[..width];
+    }
+    let mut total = [T::Word::default(); N];
+    for (column, pixel) in row.chunks_exact(N * T::Word::SIZE).take(width).enumerate() {
+        for (index, band) in bands.iter_mut().enumerate() {
+            let word = T::Word::read::<LITTLE>(&pixel[index * T::Word::SIZE..]);
+            total[index] = if SUM { total[index].plus(word) } else { word };
+            band[column] = T::of_word(total[index]);
+        }
+    }
+}
+
+fn spread_many<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T]], sum: bool) {
+    let samples = bands.len();
+    for (index, band) in bands.iter_mut().enumerate() {
+        let mut total = T::Word::default();
+        for (sample, pixel) in band.iter_mut().zip(row.chunks_exact(samples * T::Word::SIZE)) {
+            let word = T::Word::read::<LITTLE>(&pixel[index * T::Word::SIZE..]);
+            total = if sum { total.plus(word) } else { word };
+            *sample = T::of_word(total);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_of_a_pixel_go_to_rows_of_their_own() {
+        for samples in 1..=6_usize {
+            let row: Vec<u8> = (0..5 * samples).flat_map(|i| (i as u16 * 300).to_be_bytes()).collect();
+            let mut out = vec![vec![0_u16; 4]; samples];
+            let mut bands: Vec<_> = out.iter_mut().map(Vec::as_mut_slice).collect();
+            plain::<u16, false>(&row, &mut bands);
+            for (band, row) in out.iter().enumerate() {
+                let expected: Vec<_> = (0..4).map(|column| (column * samples + band) as u16 * 300).collect();
+                assert_eq!(*row, expected, "{samples} samples");
+            }
+        }
+    }
+
+    #[test]
+    fn differences_of_a_band_add_up_and_wrap() {
+        for samples in 1..=6_usize {
+            let row: Vec<u8> = (0..3).flat_map(|_| (0..samples).map(|band| 100 + band as u8)).collect();
+            let mut out = vec![vec![0_i8; 3]; samples];
+            let mut bands: Vec<_> = out.iter_mut().map(Vec::as_mut_slice).collect();
+            horizontal::<i8, true>(&row, &mut bands);
+            for (band, row) in out.iter().enumerate() {
+                let step = 100 + band as u8;
+                let expected = [1_u8, 2, 3].map(|times| step.wrapping_mul(times) as i8);
+                assert_eq!(**row, expected, "{samples} samples");
+            }
+        }
+    }
+
+    #[test]
+    fn floats_come_back_from_their_planes_of_bytes() {
+        for samples in 1..=5_usize {
+            let values: Vec<f32> = (0..7 * samples).map(|i| i as f32 * 1.7 - 3.0).collect();
+            let mut row = vec![0; values.len() * 4];
+            for (at, value) in values.iter().enumerate() {
+                for (byte, bits) in value.to_be_bytes().into_iter().enumerate() {
+                    row[byte * values.len() + at] = bits;
+                }
+            }
+            for at in (samples..row.len()).rev() {
+                row[at] = row[at].wrapping_sub(row[at - samples]);
+            }
+            let mut out = vec![vec![0_f32; 5]; samples];
+            let mut bands: Vec<_> = out.iter_mut().map(Vec::as_mut_slice).collect();
+            floating_point(&mut row, &mut bands);
+            for (band, row) in out.iter().enumerate() {
+                let expected: Vec<_> = (0..5).map(|column| values[column * samples + band]).collect();
+                assert_eq!(*row, expected, "{samples} samples");
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! One level of a file, checked: after this, arithmetic on its numbers cannot overflow and its blocks can be addressed.
+
+use std::ops::Range;
+
+use swath_core::dtype::DType;
+use swath_core::error::{Error, Result};
+use swath_core::shape::{ChunkGrid, Shape, check_addressable};
+
+use super::header::Image;
+use crate::codec::{Compression, Predictor};
+
+/// The most bytes of one decoded block; libtiff's limit too.
+const BLOCK_BYTES_MAX: usize = i32::MAX as usize;
+/// The most bands of a file.
+const BANDS_MAX: u64 = u16::MAX as u64;
+
+/// An image whose blocks this build can decode.
+#[derive(Debug, Clone)]
+pub(super) struct Level {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) bands: usize,
+    pub(super) dtype: DType,
+    pub(super) compression: Compression,
+    pub(super) compression_tag: u16,
+    pub(super) predictor: Predictor,
+    pub(super) little_endian: bool,
+    /// Whether each band has blocks of its own.
+    pub(super) planar: bool,
+    pub(super) tiled: bool,
+    pub(super) block_rows: usize,
+    pub(super) block_columns: usize,
+    /// Both empty where all blocks are sparse.
+    offsets: Vec<u64>,
+    /// Empty where the file does not say.
+    counts: Vec<u64>,
+    file_size: u64,
+}
+
+impl Level {
+    /// Checks `image`, of a file of `file_size` bytes; messages are to follow `cannot open URI: `.
+    pub(super) fn new(image: &Image, little_endian: bool, file_size: u64) -> Result<Self> {
+        let dtype = dtype(image)?;
+        let (compression, predictor) = codec(image, dtype)?;
+        check_colors(image)?;
+        let (width, height) = (length(image.width, "columns")?, length(image.height, "rows")?);
+        if !(1..=BANDS_MAX).contains(&image.samples) {
+            return Err(Error::corrupt(format!("it claims {} bands", image.samples)));
+        }
+        let bands = image.samples as usize;
+        let planar = match image.planar {
+            1 => false,
+            2 => true,
+            other => return Err(Error::corrupt(format!("its planar configuration is {other}"))),
+        };
+        let (block_columns, block_rows) = match image.tile {
+            Some((columns, rows)) => (length(columns, "columns of a tile")?, length(rows, "rows of a tile")?),
+            None => (width, length(image.rows_per_strip.min(height as u64), "rows of a strip")?),
+        };
+        check_addressable([1, bands, height, width], dtype.size()).map_err(|_| {
+            Error::corrupt(format!("an image of {width} × {height} pixels and {bands} bands cannot be addressed"))
+        })?;
+        let level = Self {
+            width,
+            height,
+            bands,
+            dtype,
+            compression,
+            compression_tag: image.compression as u16,
+            predictor,
+            little_endian,
+            planar: planar && bands > 1,
+            tiled: image.tile.is_some(),
+            block_rows,
+            block_columns,
+            offsets: image.offsets.clone(),
+            counts: image.counts.clone(),
+            file_size,
+        };
+        level.check_blocks()?;
+        Ok(level)
+    }
+
+    fn check_blocks(&self) -> Result<()> {
+        let [_, bands, rows, columns] = self.block_shape();
+        let bytes =
+            [bands, rows, columns].iter().try_fold(self.dtype.size(), |bytes, length| bytes.checked_mul(*length));
+        if bytes.is_none_or(|bytes| bytes > BLOCK_BYTES_MAX) {
+            return Err(Error::unsupported(format!(
+                "blocks of {rows} × {columns} pixels and {bands} bands are larger than {BLOCK_BYTES_MAX} bytes"
+            )));
+        }
+        let counts = self.blocks().counts();
+        let blocks = counts.iter().try_fold(1_usize, |count, length| count.checked_mul(*length));
+        let all_sparse = self.tiled && self.offsets.is_empty() && self.counts.is_empty();
+        let complete = |len: usize| blocks.is_some_and(|blocks| len >= blocks);
+        let counted = complete(self.counts.len()) || self.counts.is_empty() && self.compression == Compression::None;
+        if all_sparse || complete(self.offsets.len()) && counted {
+            return Ok(());
+        }
+        Err(Error::corrupt(format!(
+            "its index has {} offsets and {} byte counts for {} blocks",
+            self.offsets.len(),
+            self.counts.len(),
+            blocks.map_or("uncountable".to_owned(), |blocks| blocks.to_string()),
+        )))
+    }
+
+    /// Lengths of the image's axes.
+    pub(super) const fn shape(&self) -> Shape {
+        [1, self.bands, self.height, self.width]
+    }
+
+    /// Lengths of a block's axes; edge blocks are cut to the image.
+    pub(super) const fn block_shape(&self) -> Shape {
+        [1, if self.planar { 1 } else { self.bands }, self.block_rows, self.block_columns]
+    }
+
+    /// The grid of blocks: numbered as TIFF numbers them, planes one after the other.
+    pub(super) fn blocks(&self) -> ChunkGrid {
+        ChunkGrid::new(self.shape(), self.block_shape())
+    }
+
+    /// Rows that are stored for a block: tiles are padded to their full height, the last strip is not.
+    pub(super) fn stored_rows(&self, block: usize) -> usize {
+        match self.tiled {
+            true => self.block_rows,
+            false => self.blocks().region(block).shape[2],
+        }
+    }
+
+    /// Bytes of a decoded row of a block, all its bands.
+    pub(super) fn row_bytes(&self) -> usize {
+        let [_, bands, _, columns] = self.block_shape();
+        bands * columns * self.dtype.size()
+    }
+
+    /// Bytes of a decoded block as it is stored.
+    pub(super) fn stored_bytes(&self, block: usize) -> usize {
+        self.stored_rows(block) * self.row_bytes()
+    }
+
+    /// Bytes of the largest decoded block.
+    pub(super) fn block_bytes(&self) -> usize {
+        self.block_rows * self.row_bytes()
+    }
+
+    /// Where a block's bytes lie; none for a sparse block.
+    pub(super) fn range(&self, block: usize) -> Result<Option<Range<u64>>> {
+        let offset = self.offsets.get(block).copied().unwrap_or(0);
+        let count = match self.counts.get(block) {
+            Some(count) => *count,
+            None if self.counts.is_empty() => self.stored_bytes(block) as u64,
+            None => 0,
+        };
+        if offset == 0 || count == 0 {
+            return Ok(None);
+        }
+        match offset.checked_add(count).filter(|end| *end <= self.file_size) {
+            Some(end) => Ok(Some(offset..end)),
+            None => Err(Error::corrupt(format!(
+                "bytes {offset}..{} lie beyond the end of the file ({} bytes)",
+                offset.saturating_add(count),
+                self.file_size
+            ))),
+        }
+    }
+
+    /// Count of sparse blocks.
+    pub(super) fn sparse_blocks(&self) -> usize {
+        let blocks = self.blocks().len();
+        if self.offsets.is_empty() {
+            return blocks;
+        }
+        let counts = self.counts.iter().copied().chain(std::iter::repeat(1));
+        self.offsets.iter().zip(counts).take(blocks).filter(|(offset, count)| **offset == 0 || *count == 0).count()
+    }
+
+    /// `block (row 3, column 7)`, with the band where bands have blocks of their own.
+    pub(super) fn block_name(&self, block: usize) -> String {
+        let [_, band, row, column] = self.blocks().position(block);
+        match self.planar {
+            true => format!("block (band {band}, row {row}, column {column})"),
+            false => format!("block (row {row}, column {column})"),
+        }
+    }
+}
+
+fn length(value: u64, what: &str) -> Result<usize> {
+    let fits = (1..=i32::MAX as u64).contains(&value);
+    fits.then_some(value as usize).ok_or_else(|| Error::corrupt(format!("it claims {value} {what}")))
+}
+
+fn dtype(image: &Image) -> Result<DType> {
+    let uniform = |values: &[u64]| values.first().copied().filter(|first| values.iter().all(|value| value == first));
+    let (Some(bits), Some(format)) = (uniform(&image.bits), uniform(&image.sample_format)) else {
+        return Err(Error::unsupported("bands of different sample types are not supported"));
+    };
+    Ok(match (format, bits) {
+        // 4 is "undefined": read as unsigned, as GDAL does.
+        (1 | 4, 8) => DType::U8,
+        (1 | 4, 16) => DType::U16,
+        (1 | 4, 32) => DType::U32,
+        (1 | 4, 64) => DType::U64,
+        (2, 8) => DType::I8,
+        (2, 16) => DType::I16,
+        (2, 32) => DType::I32,
+        (2, 64) => DType::I64,
+        (3, 32) => DType::F32,
+        (3, 64) => DType::F64,
+        (5 | 6, bits) => return Err(Error::unsupported(format!("complex samples of {bits} bits are not supported"))),
+        (3, bits) => return Err(Error::unsupported(format!("float samples of {bits} bits are not supported"))),
+        (1 | 2 | 4, bits) => return Err(Error::unsupported(format!("samples of {bits} bits are not supported"))),
+        (format, _) => return Err(Error::corrupt(format!("its sample format is {format}"))),
+    })
+}
+
+fn codec(image: &Image, dtype: DType) -> Result<(Compression, Predictor)> {
+    let tag = u16::try_from(image.compression).unwrap_or(0);
+    let compression = Compression::from_tag(tag).ok_or_else(|| {
+        let name = Compression::tag_name(tag);
+        Error::unsupported(format!("compression {name} ({}) is not supported", image.compression))
+    })?;
+    if image.fill_order == 2 {
+        return Err(Error::unsupported("reversed bit order (fill order 2) is not supported"));
+    }
+    // libtiff does not look at the predictor of uncompressed files.
+    if compression == Compression::None {
+        return Ok((compression, Predictor::None));
+    }
+    let predictor = u16::try_from(image.predictor).ok().and_then(Predictor::from_tag);
+    match predictor {
+        Some(Predictor::FloatingPoint) if !dtype.is_float() => {
+            Err(Error::unsupported(format!("predictor 3 (floating point) with {dtype} samples is not supported")))
+        }
+        Some(predictor) => Ok((compression, predictor)),
+        None => Err(Error::unsupported(format!("predictor {} is not supported", image.predictor))),
+    }
+}
+
+/// Colour models whose samples are not one number per band and pixel, or mean nothing without conversion.
+fn check_colors(image: &Image) -> Result<()> {
+    let name = match image.photometric {
+        5 => "CMYK",
+        6 => "YCbCr",
+        8 => "CIE L*a*b*",
+        9 => "ICC L*a*b*",
+        10 => "ITU L*a*b*",
+        32844 => "LogL",
+        32845 => "LogLuv",
+        _ => return Ok(()),
+    };
+    Err(Error::unsupported(format!("the color model {name} ({}) is not supported", image.photometric)))
+}
+
+#[cfg(test)]
+mod tests {
+    use swath_core::error::ErrorKind;
+
+    use super::*;
+
+    fn image() -> Image {
+        Image {
+            width: 100,
+            height: 50,
+            samples: 1,
+            bits: vec![8],
+            sample_format: vec![1],
+            compression: 8,
+            predictor: 1,
+            photometric: 1,
+            fill_order: 1,
+            planar: 1,
+            tile: Some((32, 32)),
+            rows_per_strip: u64::MAX,
+            offsets: vec![1000; 8],
+            counts: vec![10; 8],
+            ..Image::default()
+        }
+    }
+
+    fn level(image: &Image) -> Result<Level> {
+        Level::new(image, true, 2000)
+    }
+
+    #[test]
+    fn what_this_build_cannot_do_is_named_with_its_number() {
+        for (image, message) in [
+            (Image { compression: 7, ..image() }, "compression JPEG (7) is not supported"),
+            (Image { compression: 70_000, ..image() }, "compression unknown (70000) is not supported"),
+            (Image { predictor: 5, ..image() }, "predictor 5 is not supported"),
+            (Image { predictor: 3, ..image() }, "predictor 3 (floating point) with u8 samples is not supported"),
+            (Image { bits: vec![12], ..image() }, "samples of 12 bits are not supported"),
+            (
+                Image { bits: vec![64], sample_format: vec![6], ..image() },
+                "complex samples of 64 bits are not supported",
+            ),
+            (Image { bits: vec![8, 16], ..image() }, "bands of different sample types are not supported"),
+            (Image { photometric: 6, ..image() }, "the color model YCbCr (6) is not supported"),
+            (Image { fill_order: 2, ..image() }, "reversed bit order (fill order 2) is not supported"),
+        ] {
+            let error = level(&image).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (ErrorKind::Unsupported, message));
+        }
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_refused_before_they_are_used() {
+        for image in [
+            Image { width: 0, ..image() },
+            Image { height: u64::MAX, ..image() },
+            Image { samples: 0, ..image() },
+            Image { samples: 65_536, ..image() },
+            Image { planar: 3, ..image() },
+            Image { tile: Some((0, 32)), ..image() },
+            Image { tile: Some((1 << 31, 1 << 31)), ..image() },
+            Image { tile: Some((i32::MAX as u64, 2)), ..image() },
+            Image { offsets: vec![1000; 7], ..image() },
+            Image { counts: vec![10; 7], ..image() },
+            Image { counts: Vec::new(), ..image() },
+            Image { width: i32::MAX as u64, height: i32::MAX as u64, samples: 65_535, bits: vec![64], ..image() },
+        ] {
+            assert!(level(&image).is_err(), "{image:?}");
+        }
+    }
+
+    #[test]
+    fn sparse_blocks_have_no_range_and_those_beyond_the_file_are_corrupt() {
+        let mut image = image();
+        image.offsets[1] = 0;
+        image.counts[2] = 0;
+        image.offsets[3] = u64::MAX;
+        let level = level(&image).unwrap();
+        assert_eq!(level.range(0).unwrap(), Some(1000..1010));
+        assert_eq!((level.range(1).unwrap(), level.range(2).unwrap()), (None, None));
+        assert_eq!(level.range(3).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(level.sparse_blocks(), 2);
+    }
+
+    #[test]
+    fn the_last_strip_is_as_short_as_it_needs_to_be() {
+        let image = Image { tile: None, rows_per_strip: 20, offsets: vec![8; 3], counts: vec![9; 3], ..image() };
+        let level = level(&image).unwrap();
+        assert_eq!([0, 1, 2].map(|block| level.stored_bytes(block)), [2000, 2000, 1000]);
+    }
+}

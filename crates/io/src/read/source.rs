@@ -1,0 +1,165 @@
+//! One level of an opened file as a source of chunks.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use swath_core::chunk::Chunk;
+use swath_core::dtype::Scalar;
+use swath_core::error::{Error, Result};
+use swath_core::grid::Grid;
+use swath_core::meta::Meta;
+use swath_core::shape::{Dims, Shape};
+use swath_core::sink::Layout;
+use swath_core::source::{ChunkSource, Place, Reply};
+
+use super::Chunks;
+use super::block;
+use super::level::Level;
+use crate::codec::Compression;
+use crate::codec::decode::Decoder;
+use crate::store::File;
+
+/// Buffers larger than this are not kept for the next block.
+const SCRATCH_BYTES_MAX: usize = 64 << 20;
+
+/// One level of a GeoTIFF.
+#[derive(Debug)]
+pub struct CogSource {
+    name: String,
+    file: File,
+    level: Arc<Level>,
+    meta: Meta,
+    scratch: Arc<Mutex<Vec<Scratch>>>,
+}
+
+/// What decoding a block needs beside its result; as many as there are threads that decode at once.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    decoder: Decoder,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl CogSource {
+    pub(super) fn new(
+        name: String,
+        file: File,
+        level: Arc<Level>,
+        grid: Option<Arc<Grid>>,
+        nodata: Option<Scalar>,
+        chunks: Chunks,
+        scratch: Arc<Mutex<Vec<Scratch>>>,
+    ) -> Result<Self> {
+        let chunks = chunks
+            .resolve(level.shape(), level.block_shape(), level.dtype)
+            .map_err(|error| error.context(format!("cannot open {name}")))?;
+        let meta = Meta { chunks, nodata, grid, ..Meta::new(Dims::BYX, level.shape(), level.dtype) };
+        Ok(Self { name, file, level, meta, scratch })
+    }
+
+    /// The file it reads from.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where the bytes of `block` lie; none for a sparse block.
+    ///
+    /// # Errors
+    /// `Corrupt` where they lie beyond the end of the file.
+    pub fn block_range(&self, block: usize) -> Result<Option<Range<u64>>> {
+        let failed = |error: Error| {
+            let block = self.level.block_name(block);
+            Error::new(error.kind(), format!("cannot read {block} of {}: {error}", self.name))
+        };
+        self.level.range(block).map_err(failed)
+    }
+
+    fn decode_with(&self, block: usize, range: &Range<u64>, bytes: &[u8], scratch: &mut Scratch) -> Result<Chunk> {
+        let Scratch { decoder, input, output } = scratch;
+        if !self.file.is_direct() {
+            return block::decode(&self.level, block, bytes, decoder, output);
+        }
+        // The range lies within the file: its size bounds this.
+        let mut len = (range.end - range.start) as usize;
+        if self.level.compression == Compression::None {
+            len = len.min(self.level.stored_bytes(block));
+        }
+        input.resize(len, 0);
+        self.file.read_into(range.start, input)?;
+        block::decode(&self.level, block, input, decoder, output)
+    }
+
+    fn sparse_value(&self) -> Scalar {
+        let zero = if self.level.dtype.is_float() { Scalar::Float(0.0) } else { Scalar::Int(0) };
+        self.meta.nodata.unwrap_or(zero)
+    }
+}
+
+impl ChunkSource for CogSource {
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn block_shape(&self) -> Shape {
+        self.level.block_shape()
+    }
+
+    fn place(&self, block: usize) -> Result<Place> {
+        Ok(match self.block_range(block)? {
+            None => Place::Constant(self.sparse_value()),
+            Some(_) if self.file.held_bytes() > 0 => Place::Direct { bytes: 0 },
+            Some(range) if self.file.is_direct() => Place::Direct { bytes: range.end - range.start },
+            Some(range) => Place::Remote(range),
+        })
+    }
+
+    fn begin_fetch(&self, range: Range<u64>, reply: Reply) {
+        self.file.begin_read(range, reply);
+    }
+
+    fn decode(&self, block: usize, bytes: &[u8]) -> Result<Arc<Chunk>> {
+        let Some(range) = self.block_range(block)? else {
+            let shape = self.blocks().region(block).shape;
+            return Ok(Arc::new(Chunk::filled(shape, self.level.dtype, self.sparse_value())));
+        };
+        let mut scratch = self.scratch.lock().pop().unwrap_or_default();
+        let result = self.decode_with(block, &range, bytes, &mut scratch);
+        if scratch.input.capacity().max(scratch.output.capacity()) <= SCRATCH_BYTES_MAX {
+            self.scratch.lock().push(scratch);
+        }
+        result.map(Arc::new).map_err(|error| {
+            let Range { start, end } = range;
+            error.context(format!(
+                "cannot decode {} of {} (bytes {start}..{end})",
+                self.level.block_name(block),
+                self.name
+            ))
+        })
+    }
+
+    fn pinned_bytes(&self) -> u64 {
+        self.file.held_bytes()
+    }
+
+    fn decode_scratch(&self) -> u64 {
+        match self.level.compression {
+            Compression::None => 0,
+            _ => self.level.block_bytes() as u64,
+        }
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        let Level { block_rows, block_columns, compression, .. } = *self.level;
+        let writable = self.level.tiled && block_rows % 16 == 0 && block_columns % 16 == 0;
+        writable.then_some(Layout {
+            block: (block_rows, block_columns),
+            pixel_interleaved: !self.level.planar,
+            compression: compression.tag(),
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! The runtime, the connections and the limits that files share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use object_store::ClientOptions;
+use object_store::client::HttpClient;
+use parking_lot::Mutex;
+use swath_core::error::{Error, ErrorKind, Result};
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::http;
+
+/// Limits of an [`Io`].
+///
+/// ```
+/// use swath_io::store::{Io, IoOptions};
+/// let io = Io::with_options(IoOptions { attempts: 2, ..IoOptions::default() })?;
+/// # Ok::<(), swath_core::error::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct IoOptions {
+    /// Requests in flight per host; more wait their turn. 32: enough to fill a 1 Gbit/s line at 50 ms with blocks of
+    /// 200 KiB, and below what object stores throttle.
+    pub requests_per_host: usize,
+    /// How often one range is asked for before it fails: 5.
+    pub attempts: u32,
+    /// Pause after the first failed attempt, doubled after each further one, jittered: 200 ms.
+    pub backoff: Duration,
+    /// How long connecting may take: 10 s.
+    pub connect_timeout: Duration,
+    /// How long a connection may stay silent: 30 s. There is no limit on a whole request, which would make large
+    /// ranges fail for good on thin lines.
+    pub read_timeout: Duration,
+    /// Bytes of the first request of a remote file: 32 KiB. A Cloud-Optimized GeoTIFF's directories lie there unless it
+    /// has more than about a thousand blocks, or many overviews.
+    pub start_bytes_remote: u64,
+    /// Bytes of the first read of a local file: 64 KiB.
+    pub start_bytes_local: u64,
+    /// The largest object that is fetched whole from a server which ignores byte ranges: 64 MiB.
+    pub whole_bytes_max: u64,
+}
+
+impl Default for IoOptions {
+    fn default() -> Self {
+        Self {
+            requests_per_host: 32,
+            attempts: 5,
+            backoff: Duration::from_millis(200),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            start_bytes_remote: 32 << 10,
+            start_bytes_local: 64 << 10,
+            whole_bytes_max: 64 << 20,
+        }
+    }
+}
+
+/// What files are opened with: one runtime for network waits, connections kept open, limits per host.
+///
+/// A cheap handle. Files keep their `Io`; the runtime stops with the last handle, and requests still under way end with
+/// it. Local files need no runtime: they are read on the calling thread.
+#[derive(Clone)]
+pub struct Io(Arc<Inner>);
+
+struct Inner {
+    options: IoOptions,
+    handle: Handle,
+    client: OnceLock<HttpClient>,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// Dropping it ends the thread that runs the runtime; absent where the runtime is the caller's.
+    _stop: Option<oneshot::Sender<()>>,
+}
+
+/// The one global of swath: the `Io` behind `swath::open`, while anybody holds it.
+static SHARED: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
+
+impl Io {
+    /// A new `Io` with its own runtime, on one thread named `swath-io`.
+    ///
+    /// # Errors
+    /// `Unavailable` where the system gives no thread or event queue.
+    pub fn new() -> Result<Self> {
+        Self::with_options(IoOptions::default())
+    }
+
+    /// As [`new`](Self::new), with these limits.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_options(options: IoOptions) -> Result<Self> {
+        let failed = |cause| Error::with_source(ErrorKind::Unavailable, "cannot start the I/O thread", cause);
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel();
+        // The thread is never joined: the last handle may be dropped inside a runtime, where waiting is not allowed.
+        let run = move || {
+            let _ = runtime.block_on(stopped);
+            runtime.shutdown_background();
+        };
+        std::thread::Builder::new().name("swath-io".to_owned()).spawn(run).map_err(failed)?;
+        Ok(Self::of(options, handle, Some(stop)))
+    }
+
+    /// An `Io` on the caller's runtime, which must have its I/O and time drivers enabled and outlive the `Io`.
+    ///
+    /// Use the `async` calls inside a current-thread runtime: a blocking call there would wait for itself, and is an
+    /// error instead.
+    pub fn on(handle: Handle) -> Self {
+        Self::on_with_options(handle, IoOptions::default())
+    }
+
+    /// As [`on`](Self::on), with these limits.
+    pub fn on_with_options(handle: Handle, options: IoOptions) -> Self {
+        Self::of(options, handle, None)
+    }
+
+    /// The one that all callers without their own share: started at first use, stopped with its last handle.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn shared() -> Result<Self> {
+        let mut shared = SHARED.lock();
+        if let Some(inner) = shared.upgrade() {
+            return Ok(Self(inner));
+        }
+        let io = Self::new()?;
+        *shared = Arc::downgrade(&io.0);
+        Ok(io)
+    }
+
+    /// Its limits.
+    pub fn options(&self) -> &IoOptions {
+        &self.0.options
+    }
+
+    fn of(options: IoOptions, handle: Handle, stop: Option<oneshot::Sender<()>>) -> Self {
+        let hosts = Mutex::default();
+        Self(Arc::new(Inner { options, handle, client: OnceLock::new(), hosts, _stop: stop }))
+    }
+
+    /// Starts `future` on the runtime.
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        drop(self.0.handle.spawn(future));
+    }
+
+    /// Runs `future` on the runtime and waits for it on any executor; the `async` door.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.spawn(async move { drop(reply.send(future.await)) });
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Runs `future` on the runtime and blocks this thread until it is done; the blocking door.
+    ///
+    /// # Errors
+    /// `InvalidInput` where this thread is the one that would have to run it.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let inside = Handle::try_current().is_ok_and(|here| here.id() == self.0.handle.id());
+        let flavor = self.0.handle.runtime_flavor();
+        if inside && flavor == RuntimeFlavor::CurrentThread {
+            return Err(Error::invalid(
+                "a blocking call inside the current-thread runtime that runs swath's I/O would wait for itself: use the \
+                 async call, or an Io with its own runtime",
+            ));
+        }
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        self.spawn(async move { drop(reply.send(future.await)) });
+        let wait = || answer.recv().unwrap_or_else(|_| Err(stopped()));
+        match inside && flavor == RuntimeFlavor::MultiThread {
+            // Subtle: the task may stand in this worker's own slot, from which no other worker steals.
+            true => tokio::task::block_in_place(wait),
+            false => wait(),
+        }
+    }
+
+    /// The connections, shared by all files.
+    pub(super) fn client(&self) -> Result<HttpClient> {
+        if let Some(client) = self.0.client.get() {
+            return Ok(client.clone());
+        }
+        let options = &self.0.options;
+        let options = ClientOptions::new()
+            .with_allow_http(true)
+            .with_connect_timeout(options.connect_timeout)
+            .with_read_timeout(options.read_timeout)
+            .with_timeout_disabled();
+        let client = http::connect(&options)?;
+        Ok(self.0.client.get_or_init(|| client).clone())
+    }
+
+    /// The permits to have a request in flight to `host`.
+    pub(super) fn permits(&self, host: String) -> Arc<Semaphore> {
+        let count = self.0.options.requests_per_host.clamp(1, Semaphore::MAX_PERMITS);
+        Arc::clone(self.0.hosts.lock().entry(host).or_insert_with(|| Arc::new(Semaphore::new(count))))
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Unavailable, "the runtime that runs swath's I/O has been stopped")
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blocking_call_inside_the_current_thread_runtime_it_needs_is_an_error() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let io = Io::on(runtime.handle().clone());
+        let error = runtime.block_on(async { io.wait(async { Ok(1) }) }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("use the async call"), "{error}");
+        assert_eq!(runtime.block_on(io.run(async { Ok(1) })).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_blocking_call_inside_another_runtime_works() {
+        let io = Io::new().unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(async { io.wait(async { Ok(1) }) }).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_blocking_call_on_a_worker_of_the_given_runtime_works() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let io = Io::on(runtime.handle().clone());
+        let task = runtime.spawn(async move { io.wait(async { Ok(1) }) });
+        assert_eq!(runtime.block_on(task).unwrap().unwrap(), 1);
+    }
+
+    #[test]
+    fn the_last_handle_may_be_dropped_inside_a_runtime() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { drop(Io::new().unwrap()) });
+    }
+
+    #[test]
+    fn a_stopped_runtime_is_an_error() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let io = Io::on(runtime.handle().clone());
+        runtime.shutdown_background();
+        assert_eq!(io.wait(async { Ok(()) }).unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn the_shared_io_is_one_while_it_is_held() {
+        let first = Io::shared().unwrap();
+        assert!(Arc::ptr_eq(&first.0, &Io::shared().unwrap().0));
+    }
+}

@@ -1,0 +1,350 @@
+//! How a file will be written, with nothing left open: what options, dtype and the source's layout come to.
+
+use std::fmt;
+
+use swath_core::dtype::DType;
+use swath_core::error::{Error, Result};
+use swath_core::meta::Meta;
+use swath_core::shape::{ChunkGrid, Dim, check_addressable, visible};
+use swath_core::sink::Layout;
+
+use super::options::GeoTiffOptions;
+use crate::codec::{Compression, Predictor, encode};
+use crate::read::Interleave;
+
+/// Rows and columns of a block where nobody said otherwise.
+const BLOCK_DEFAULT: (usize, usize) = (512, 512);
+
+/// Most bytes of a block's samples. Readers hold a whole block in memory, and libtiff's sizes of one are signed.
+const BLOCK_BYTES_MAX: usize = 1 << 30;
+
+/// Shape and encoding of a GeoTIFF's blocks.
+///
+/// Two files of equal format, dtype and photometric interpretation have interchangeable blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// Rows and columns of a block.
+    pub block: (usize, usize),
+    /// Compression scheme.
+    pub compression: Compression,
+    /// Level of the compression, for a scheme that has levels.
+    pub level: Option<i32>,
+    /// Predictor.
+    pub predictor: Predictor,
+    /// How the bands of a pixel lie in the file; `Pixel` where there is one band.
+    pub interleave: Interleave,
+    /// Count of bands.
+    pub bands: usize,
+    /// Type of the pixels; bool is written as u8.
+    pub dtype: DType,
+}
+
+impl Format {
+    /// The format of a file for a raster of `meta` whose pixels come from a file of `layout`.
+    ///
+    /// The layout counts as a whole or not at all: where its blocks are no tiles or it cannot be written without loss,
+    /// blocks are of 512 × 512 pixels, Deflate, pixel-interleaved. The options win over both.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the raster cannot be a TIFF (more than one time, no pixel, too large) or the options
+    /// contradict each other or the dtype.
+    pub fn resolve(meta: &Meta, layout: Option<Layout>, options: &GeoTiffOptions) -> Result<Self> {
+        let bands = check_raster(meta)?;
+        let (layout, followed) = base_layout(layout, bands, meta.dtype);
+        let block = options.block.unwrap_or(layout.block);
+        let interleave = options.interleave.unwrap_or(match layout.pixel_interleaved {
+            true => Interleave::Pixel,
+            false => Interleave::Band,
+        });
+        let compression = options.compression.unwrap_or(followed);
+        let format = Self {
+            block,
+            compression,
+            level: resolve_level(compression, options.level)?,
+            predictor: resolve_predictor(compression, meta.dtype, options.predictor)?,
+            interleave: if bands == 1 { Interleave::Pixel } else { interleave },
+            bands,
+            dtype: meta.dtype,
+        };
+        format.check_block()?;
+        Ok(format)
+    }
+
+    /// Bands that lie together in a block: all of them, or 1.
+    pub const fn bands_per_block(&self) -> usize {
+        match self.interleave {
+            Interleave::Pixel => self.bands,
+            Interleave::Band => 1,
+        }
+    }
+
+    /// Bytes of a whole block before it is compressed.
+    pub const fn block_bytes(&self) -> usize {
+        self.block.0 * self.block.1 * self.bands_per_block() * self.dtype.size()
+    }
+
+    /// The grid of the blocks over the array, in the order of the file.
+    pub fn blocks(&self, meta: &Meta) -> ChunkGrid {
+        ChunkGrid::new(meta.shape, [1, self.bands_per_block(), self.block.0, self.block.1])
+    }
+
+    fn check_block(&self) -> Result<()> {
+        let (rows, columns) = self.block;
+        if !is_tile(self.block) {
+            return Err(Error::invalid(format!(
+                "blocks of {rows} × {columns} cannot be written: rows and columns must be multiples of 16"
+            )));
+        }
+        match block_bytes(self.block, self.bands_per_block(), self.dtype) {
+            Some(bytes) if bytes <= BLOCK_BYTES_MAX => Ok(()),
+            _ => Err(Error::invalid(format!(
+                "blocks of {rows} × {columns} pixels of {} {} are larger than 1 GiB: make them smaller",
+                self.bands_per_block(),
+                self.dtype
+            ))),
+        }
+    }
+}
+
+/// Count of bands of a raster that a TIFF can hold.
+fn check_raster(meta: &Meta) -> Result<usize> {
+    let [times, bands, rows, columns] = meta.shape;
+    let shape = visible(meta.shape, meta.dims);
+    if meta.shape.contains(&0) {
+        return Err(Error::invalid(format!("an array of shape {shape:?} has no pixel to write")));
+    }
+    if times != 1 {
+        return Err(Error::invalid(format!(
+            "a GeoTIFF holds one {}, not {times}: select one, or write one file each",
+            Dim::Time
+        )));
+    }
+    let fits = bands <= usize::from(u16::MAX) && [rows, columns].iter().all(|side| u32::try_from(*side).is_ok());
+    if !fits {
+        return Err(Error::invalid(format!(
+            "an array of shape {shape:?} is no TIFF: at most 65535 bands and 4294967295 rows and columns"
+        )));
+    }
+    if let Some(grid) = &meta.grid
+        && (grid.height, grid.width) != (rows, columns)
+    {
+        return Err(Error::invalid(format!(
+            "the grid has {} × {} rows × columns, the array {rows} × {columns}",
+            grid.height, grid.width
+        )));
+    }
+    check_addressable(meta.shape, meta.dtype.size())?;
+    Ok(bands)
+}
+
+/// The layout to start from, and its compression.
+fn base_layout(layout: Option<Layout>, bands: usize, dtype: DType) -> (Layout, Compression) {
+    let followed = layout.and_then(|layout| {
+        let together = if layout.pixel_interleaved { bands } else { 1 };
+        let fits = is_tile(layout.block)
+            && block_bytes(layout.block, together, dtype).is_some_and(|bytes| bytes <= BLOCK_BYTES_MAX);
+        // Every scheme that this build writes is lossless.
+        Compression::from_tag(layout.compression).filter(|_| fits).map(|compression| (layout, compression))
+    });
+    followed.unwrap_or_else(|| {
+        let compression = Compression::Deflate;
+        (Layout { block: BLOCK_DEFAULT, pixel_interleaved: true, compression: compression.tag() }, compression)
+    })
+}
+
+const fn is_tile((rows, columns): (usize, usize)) -> bool {
+    rows > 0 && columns > 0 && rows.is_multiple_of(16) && columns.is_multiple_of(16)
+}
+
+fn block_bytes((rows, columns): (usize, usize), bands: usize, dtype: DType) -> Option<usize> {
+    rows.checked_mul(columns)?.checked_mul(bands)?.checked_mul(dtype.size())
+}
+
+fn resolve_level(compression: Compression, level: Option<i32>) -> Result<Option<i32>> {
+    match (encode::levels(compression), level) {
+        (_, None) => Ok(encode::default_level(compression)),
+        (Some(levels), Some(level)) if levels.contains(&level) => Ok(Some(level)),
+        (Some(levels), Some(level)) => Err(Error::invalid(format!(
+            "level {level} is not one of {compression}, which has {} to {}",
+            levels.start(),
+            levels.end()
+        ))),
+        (None, Some(level)) => Err(Error::invalid(format!(
+            "compression {compression} has no levels, but level {level} was asked for: name a compression that has"
+        ))),
+    }
+}
+
+fn resolve_predictor(compression: Compression, dtype: DType, predictor: Option<Predictor>) -> Result<Predictor> {
+    let Some(predictor) = predictor else {
+        return Ok(match (compression, dtype) {
+            (Compression::None, _) | (_, DType::Bool) => Predictor::None,
+            (_, dtype) if dtype.is_float() => Predictor::FloatingPoint,
+            _ => Predictor::Horizontal,
+        });
+    };
+    let tag = predictor.tag();
+    match predictor {
+        Predictor::None => Ok(predictor),
+        _ if compression == Compression::None => {
+            Err(Error::invalid(format!("predictor {tag} needs a compression: samples are written as they are")))
+        }
+        Predictor::FloatingPoint if !dtype.is_float() => {
+            Err(Error::invalid(format!("predictor {tag} is for f32 and f64, not for {dtype}: use predictor 2")))
+        }
+        _ => Ok(predictor),
+    }
+}
+
+/// What a person reads of it in a plan.
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} × {} blocks", self.block.0, self.block.1)?;
+        match self.compression {
+            Compression::None => f.write_str(", uncompressed")?,
+            compression => write!(f, ", {compression}")?,
+        }
+        if let Some(level) = self.level {
+            write!(f, " level {level}")?;
+        }
+        if self.predictor != Predictor::None {
+            write!(f, ", predictor {}", self.predictor.tag())?;
+        }
+        match self.interleave {
+            _ if self.bands == 1 => Ok(()),
+            Interleave::Pixel => f.write_str(", pixel interleave"),
+            Interleave::Band => f.write_str(", band interleave"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use swath_core::shape::Dims;
+
+    use super::*;
+
+    const COG: Layout = Layout { block: (1024, 1024), pixel_interleaved: false, compression: 50000 };
+
+    fn meta(dtype: DType) -> Meta {
+        Meta::new(Dims::BYX, [1, 3, 100, 200], dtype)
+    }
+
+    fn check(dtype: DType, layout: Option<Layout>, options: GeoTiffOptions, expected: Expect) {
+        let text = match Format::resolve(&meta(dtype), layout, &options) {
+            Ok(format) => format.to_string(),
+            Err(error) => format!("{error:?}"),
+        };
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn the_layout_of_the_source_is_followed_as_a_whole_or_not_at_all() {
+        let new = GeoTiffOptions::new;
+        let default = expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"];
+        check(DType::U8, None, new(), default);
+        check(DType::U8, Some(COG), new(), expect!["1024 × 1024 blocks, ZSTD level 9, predictor 2, band interleave"]);
+        let jpeg = Layout { compression: 7, ..COG };
+        check(
+            DType::U8,
+            Some(jpeg),
+            new(),
+            expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"],
+        );
+        let strips = Layout { block: (1, 200), ..COG };
+        check(
+            DType::U8,
+            Some(strips),
+            new(),
+            expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"],
+        );
+        let huge = Layout { block: (1 << 20, 1 << 20), ..COG };
+        check(
+            DType::U8,
+            Some(huge),
+            new(),
+            expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"],
+        );
+        let plain = Layout { compression: 1, ..COG };
+        check(DType::U8, Some(plain), new(), expect!["1024 × 1024 blocks, uncompressed, band interleave"]);
+    }
+
+    #[test]
+    fn options_win_over_the_layout_of_the_source() {
+        let options = GeoTiffOptions::new()
+            .compression(Compression::Lzw)
+            .interleave(Interleave::Pixel)
+            .predictor(Predictor::None);
+        check(DType::U8, Some(COG), options, expect!["1024 × 1024 blocks, LZW, pixel interleave"]);
+        let options = GeoTiffOptions::new().block(16, 32).level(1);
+        check(DType::F32, Some(COG), options, expect!["16 × 32 blocks, ZSTD level 1, predictor 3, band interleave"]);
+        let expected = expect!["512 × 512 blocks, DEFLATE level 6, pixel interleave"];
+        check(DType::Bool, None, GeoTiffOptions::new(), expected);
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_or_the_dtype_are_errors() {
+        let new = GeoTiffOptions::new;
+        let bad = |dtype, options, expected| check(dtype, None, options, expected);
+        bad(
+            DType::U8,
+            new().block(100, 512),
+            expect!["InvalidInput: blocks of 100 × 512 cannot be written: rows and columns must be multiples of 16"],
+        );
+        bad(
+            DType::U8,
+            new().block(0, 16),
+            expect!["InvalidInput: blocks of 0 × 16 cannot be written: rows and columns must be multiples of 16"],
+        );
+        bad(
+            DType::U64,
+            new().block(1 << 16, 1 << 14),
+            expect!["InvalidInput: blocks of 65536 × 16384 pixels of 3 u64 are larger than 1 GiB: make them smaller"],
+        );
+        bad(DType::U8, new().level(13), expect!["InvalidInput: level 13 is not one of DEFLATE, which has 1 to 12"]);
+        bad(
+            DType::U8,
+            new().compression(Compression::Zstd).level(0),
+            expect!["InvalidInput: level 0 is not one of ZSTD, which has 1 to 22"],
+        );
+        bad(
+            DType::U8,
+            new().compression(Compression::Lzw).level(1),
+            expect![
+                "InvalidInput: compression LZW has no levels, but level 1 was asked for: name a compression that has"
+            ],
+        );
+        bad(
+            DType::U8,
+            new().predictor(Predictor::FloatingPoint),
+            expect!["InvalidInput: predictor 3 is for f32 and f64, not for u8: use predictor 2"],
+        );
+        bad(
+            DType::U8,
+            new().compression(Compression::None).predictor(Predictor::Horizontal),
+            expect!["InvalidInput: predictor 2 needs a compression: samples are written as they are"],
+        );
+    }
+
+    #[test]
+    fn an_array_that_is_no_tiff_is_an_error() {
+        let check = |dims, shape, expected: Expect| {
+            let error = Format::resolve(&Meta::new(dims, shape, DType::U8), None, &GeoTiffOptions::new()).unwrap_err();
+            expected.assert_eq(&format!("{error:?}"));
+        };
+        check(
+            Dims::TBYX,
+            [2, 1, 4, 4],
+            expect!["InvalidInput: a GeoTIFF holds one time, not 2: select one, or write one file each"],
+        );
+        check(Dims::YX, [1, 1, 0, 4], expect!["InvalidInput: an array of shape [0, 4] has no pixel to write"]);
+        check(
+            Dims::BYX,
+            [1, 70_000, 4, 4],
+            expect![
+                "InvalidInput: an array of shape [70000, 4, 4] is no TIFF: at most 65535 bands and 4294967295 rows and columns"
+            ],
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! What a GeoTIFF says of its pixels: raster and format to tags, by GDAL's conventions.
+
+use swath_core::dtype::DType;
+use swath_core::error::{Error, Result};
+use swath_core::grid::{Affine, Grid};
+use swath_core::meta::Meta;
+
+use super::directory::{Directory, Head, Value};
+use super::format::Format;
+use super::geo_keys::geo_keys;
+use super::nodata;
+use super::options::BigTiff;
+use crate::codec::{Compression, Predictor, encode};
+use crate::read::Interleave;
+
+/// Tags, by TIFF 6.0, OGC GeoTIFF 1.1 and GDAL.
+mod tag {
+    pub(super) const IMAGE_WIDTH: u16 = 256;
+    pub(super) const IMAGE_LENGTH: u16 = 257;
+    pub(super) const BITS_PER_SAMPLE: u16 = 258;
+    pub(super) const COMPRESSION: u16 = 259;
+    pub(super) const PHOTOMETRIC_INTERPRETATION: u16 = 262;
+    pub(super) const SAMPLES_PER_PIXEL: u16 = 277;
+    pub(super) const PLANAR_CONFIGURATION: u16 = 284;
+    pub(super) const PREDICTOR: u16 = 317;
+    pub(super) const TILE_WIDTH: u16 = 322;
+    pub(super) const TILE_LENGTH: u16 = 323;
+    pub(super) const TILE_OFFSETS: u16 = 324;
+    pub(super) const TILE_BYTE_COUNTS: u16 = 325;
+    pub(super) const EXTRA_SAMPLES: u16 = 338;
+    pub(super) const SAMPLE_FORMAT: u16 = 339;
+    pub(super) const MODEL_PIXEL_SCALE: u16 = 33550;
+    pub(super) const MODEL_TIEPOINT: u16 = 33922;
+    pub(super) const MODEL_TRANSFORMATION: u16 = 34264;
+    pub(super) const GEO_KEY_DIRECTORY: u16 = 34735;
+    pub(super) const GEO_DOUBLE_PARAMS: u16 = 34736;
+    pub(super) const GEO_ASCII_PARAMS: u16 = 34737;
+    pub(super) const GDAL_NODATA: u16 = 42113;
+}
+
+/// The head of the file of one image.
+///
+/// # Errors
+/// `InvalidInput` where affine or size cannot be written, `Unsupported` where the CRS cannot.
+pub(super) fn head(meta: &Meta, format: &Format, big_tiff: BigTiff) -> Result<Head> {
+    let directory = Directory::new(tags(meta, format)?, format.blocks(meta).len());
+    let big = match big_tiff {
+        BigTiff::Always => true,
+        BigTiff::Auto => exceeds_classic(&directory, format),
+        BigTiff::Never if format.compression == Compression::None && exceeds_classic(&directory, format) => {
+            return Err(Error::invalid(
+                "the pixels exceed the 4 GiB of a classic TIFF: allow BigTIFF or compress them",
+            ));
+        }
+        BigTiff::Never => false,
+    };
+    Ok(Head::new(big, vec![directory]))
+}
+
+/// Whether the largest file that these blocks can give is too large for 32-bit offsets.
+fn exceeds_classic(directory: &Directory, format: &Format) -> bool {
+    let block = encode::bound(format.compression, format.block_bytes()) as u64;
+    let head = Head::new(true, vec![directory.clone()]).len();
+    block
+        .checked_mul(directory.block_count() as u64)
+        .and_then(|blocks| blocks.checked_add(head))
+        .is_none_or(|file| file > u64::from(u32::MAX))
+}
+
+fn tags(meta: &Meta, format: &Format) -> Result<Vec<(u16, Value)>> {
+    let mut tags = image_tags(meta, format);
+    if let Some(grid) = meta.grid.as_deref() {
+        tags.extend(grid_tags(grid)?);
+    }
+    if let Some(value) = meta.nodata {
+        tags.push((tag::GDAL_NODATA, Value::Ascii(nodata::spell(value, meta.dtype))));
+    }
+    Ok(tags)
+}
+
+fn image_tags(meta: &Meta, format: &Format) -> Vec<(u16, Value)> {
+    let [_, _, rows, columns] = meta.shape;
+    let long = |length: usize| Value::Long(vec![u32::try_from(length).expect("the format has checked the sizes")]);
+    let short = |value: u16| Value::Short(vec![value]);
+    let bands = u16::try_from(format.bands).expect("the format has checked the count of bands");
+    let each_band = |value: u16| Value::Short(vec![value; format.bands]);
+    let (photometric, colours) = photometric(bands, meta.dtype);
+    let mut tags = vec![
+        (tag::IMAGE_WIDTH, long(columns)),
+        (tag::IMAGE_LENGTH, long(rows)),
+        (tag::BITS_PER_SAMPLE, each_band(8 * meta.dtype.size() as u16)),
+        (tag::COMPRESSION, short(format.compression.tag())),
+        (tag::PHOTOMETRIC_INTERPRETATION, short(photometric)),
+        (tag::SAMPLES_PER_PIXEL, short(bands)),
+        (tag::PLANAR_CONFIGURATION, short(planar_configuration(format.interleave))),
+        (tag::TILE_WIDTH, long(format.block.1)),
+        (tag::TILE_LENGTH, long(format.block.0)),
+        (tag::TILE_OFFSETS, Value::BlockOffsets),
+        (tag::TILE_BYTE_COUNTS, Value::BlockLengths),
+        (tag::SAMPLE_FORMAT, each_band(sample_format(meta.dtype))),
+    ];
+    if format.predictor != Predictor::None {
+        tags.push((tag::PREDICTOR, short(format.predictor.tag())));
+    }
+    if bands > colours {
+        tags.push((tag::EXTRA_SAMPLES, Value::Short(vec![0; usize::from(bands - colours)])));
+    }
+    tags
+}
+
+/// Photometric interpretation, and how many bands it accounts for: 3 or 4 bands of u8 are RGB, as GDAL decides.
+///
+/// The fourth band is left unspecified, where GDAL says alpha: it may as well be infrared, and nobody said.
+const fn photometric(bands: u16, dtype: DType) -> (u16, u16) {
+    match (bands, dtype) {
+        (3 | 4, DType::U8) => (2, 3),
+        _ => (1, 1),
+    }
+}
+
+const fn planar_configuration(interleave: Interleave) -> u16 {
+    match interleave {
+        Interleave::Pixel => 1,
+        Interleave::Band => 2,
+    }
+}
+
+const fn sample_format(dtype: DType) -> u16 {
+    match dtype {
+        DType::Bool | DType::U8 | DType::U16 | DType::U32 | DType::U64 => 1,
+        DType::I8 | DType::I16 | DType::I32 | DType::I64 => 2,
+        DType::F32 | DType::F64 => 3,
+    }
+}
+
+fn grid_tags(grid: &Grid) -> Result<Vec<(u16, Value)>> {
+    let mut tags = affine_tags(&grid.affine)?;
+    if let Some(crs) = &grid.crs {
+        let keys = geo_keys(crs)?;
+        tags.push((tag::GEO_KEY_DIRECTORY, Value::Short(keys.directory.clone())));
+        if !keys.doubles.is_empty() {
+            tags.push((tag::GEO_DOUBLE_PARAMS, Value::Double(keys.doubles.clone())));
+        }
+        if !keys.ascii.is_empty() {
+            tags.push((tag::GEO_ASCII_PARAMS, Value::Ascii(keys.ascii.clone())));
+        }
+    }
+    Ok(tags)
+}
+
+/// Scale and tie point of a north-up raster, the matrix of any other.
+fn affine_tags(affine: &Affine) -> Result<Vec<(u16, Value)>> {
+    let Affine { a, b, c, d, e, f } = *affine;
+    if [a, b, c, d, e, f].iter().any(|value| !value.is_finite()) {
+        return Err(Error::invalid(format!("the affine transform ({a}, {b}, {c}, {d}, {e}, {f}) is not finite")));
+    }
+    let is_north_up = b == 0.0 && d == 0.0 && a > 0.0 && e < 0.0;
+    Ok(if is_north_up {
+        vec![
+            (tag::MODEL_PIXEL_SCALE, Value::Double(vec![a, -e, 0.0])),
+            (tag::MODEL_TIEPOINT, Value::Double(vec![0.0, 0.0, 0.0, c, f, 0.0])),
+        ]
+    } else {
+        let matrix = [[a, b, 0.0, c], [d, e, 0.0, f], [0.0; 4], [0.0, 0.0, 0.0, 1.0]];
+        vec![(tag::MODEL_TRANSFORMATION, Value::Double(matrix.concat()))]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use swath_core::shape::Dims;
+
+    use super::*;
+    use crate::write::GeoTiffOptions;
+
+    fn is_big(shape: [usize; 4], options: &GeoTiffOptions) -> Result<bool> {
+        let meta = Meta::new(Dims::BYX, shape, DType::U8);
+        let format = Format::resolve(&meta, None, options)?;
+        Ok(head(&meta, &format, options.big_tiff)?.is_big())
+    }
+
+    #[test]
+    fn a_file_is_a_bigtiff_only_where_it_could_exceed_4_gib() {
+        let plain = GeoTiffOptions::new().compression(Compression::None);
+        assert!(!is_big([1, 1, 65_536, 65_024], &plain).unwrap());
+        assert!(is_big([1, 1, 65_536, 65_536], &plain).unwrap());
+        // LZW can grow by half.
+        let lzw = GeoTiffOptions::new().compression(Compression::Lzw);
+        assert!(!is_big([1, 1, 51_200, 51_200], &lzw).unwrap());
+        assert!(is_big([1, 1, 61_440, 51_200], &lzw).unwrap());
+        // Edge blocks count as whole.
+        assert!(is_big([1, 1, 65_536, 65_025], &plain).unwrap());
+    }
+
+    #[test]
+    fn who_says_never_gets_an_error_only_where_it_is_certain() {
+        let never = GeoTiffOptions::new().big_tiff(BigTiff::Never);
+        let huge = [1, 1, 65_536, 65_536];
+        assert!(!is_big(huge, &never).unwrap());
+        let error = is_big(huge, &never.compression(Compression::None)).unwrap_err();
+        assert_eq!(error.message(), "the pixels exceed the 4 GiB of a classic TIFF: allow BigTIFF or compress them");
+        assert!(is_big([1, 1, 1, 1], &GeoTiffOptions::new().big_tiff(BigTiff::Always)).unwrap());
+    }
+
+    #[test]
+    fn three_or_four_bands_of_u8_are_rgb() {
+        assert_eq!(photometric(3, DType::U8), (2, 3));
+        assert_eq!(photometric(4, DType::U8), (2, 3));
+        for (bands, dtype) in [(1, DType::U8), (2, DType::U8), (5, DType::U8), (3, DType::U16), (3, DType::Bool)] {
+            assert_eq!(photometric(bands, dtype), (1, 1));
+        }
+    }
+}

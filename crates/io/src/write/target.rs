@@ -1,0 +1,228 @@
+//! Where a file's bytes go: all or nothing.
+//!
+//! A target takes the blocks in order and at last the head, which stands in front of them: what a local file does by
+//! a seek, an object store does by numbering the part with the head first and uploading it last. A target that is
+//! dropped before it was finished leaves nothing behind.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use swath_core::error::{Error, ErrorKind, Result};
+use url::Url;
+
+/// Small blocks are collected to writes of this many bytes.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// An output under way.
+pub(super) trait Target: fmt::Debug + Send {
+    /// Writes the next bytes behind those written so far.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes `head` into the room left in front, and makes the output visible.
+    fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()>;
+}
+
+/// What an output is called, resolved to where it can be written.
+#[derive(Debug, Clone)]
+pub(super) struct Location {
+    path: PathBuf,
+}
+
+impl Location {
+    /// The location of a path or URI.
+    ///
+    /// # Errors
+    /// `Unsupported` for schemes that are not written to, `InvalidInput` where there is no file name.
+    pub(super) fn parse(path_or_uri: &Path) -> Result<Self> {
+        let path = match path_or_uri.to_str().filter(|text| text.contains("://")) {
+            Some(uri) => local_path(uri)?,
+            None => path_or_uri.to_path_buf(),
+        };
+        if path.file_name().is_none() {
+            return Err(Error::invalid(format!("cannot write \"{}\": it names no file", path.display())));
+        }
+        Ok(Self { path })
+    }
+
+    /// What to call it in messages.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Starts the output, with room for a head of `head_len` bytes. `sync` says whether to wait for the disk at the end.
+    ///
+    /// # Errors
+    /// `NotFound` where the directory does not exist, `Unavailable` where it cannot be written or something that is
+    /// no file has the name.
+    pub(super) fn create(&self, head_len: u64, sync: bool, disk_bytes: Option<u64>) -> Result<Box<dyn Target>> {
+        let path = resolve_link(&self.path);
+        let cannot = |why: &str| format!("cannot write {}: {why}", self.name());
+        if let Ok(metadata) = fs::metadata(&path)
+            && !metadata.is_file()
+        {
+            let what = if metadata.is_dir() { "it is a directory" } else { "it is no regular file" };
+            return Err(Error::new(ErrorKind::Unavailable, cannot(what)));
+        }
+        let directory = directory_of(&path);
+        let failed = |error: io::Error| match fs::metadata(directory) {
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+                Error::new(ErrorKind::NotFound, cannot(&format!("directory {} does not exist", directory.display())))
+            }
+            Ok(metadata) if !metadata.is_dir() => {
+                Error::new(ErrorKind::Unavailable, cannot(&format!("{} is no directory", directory.display())))
+            }
+            _ => Error::with_source(
+                ErrorKind::Unavailable,
+                cannot(&format!("cannot create a file in {}", directory.display())),
+                error,
+            ),
+        };
+        let (file, temporary) = create_temporary(&path).map_err(failed)?;
+        let disk: Box<dyn Disk> = match disk_bytes {
+            None => Box::new(file),
+            Some(left) => Box::new(SmallDisk { file, left }),
+        };
+        let mut disk = BufWriter::with_capacity(BUFFER_BYTES, disk);
+        disk.seek(SeekFrom::Start(head_len)).map_err(failed)?;
+        Ok(Box::new(LocalTarget { disk, temporary, path, sync }))
+    }
+}
+
+/// The path of a `file` URI.
+fn local_path(uri: &str) -> Result<PathBuf> {
+    let parsed = Url::parse(uri).map_err(|e| Error::with_source(ErrorKind::InvalidInput, "the URI is malformed", e))?;
+    if parsed.scheme() == "file" {
+        return parsed
+            .to_file_path()
+            .map_err(|()| Error::invalid(format!("cannot write {uri}: a file URI has an absolute path and no host")));
+    }
+    // Without query and user: they may hold credentials.
+    let (scheme, host, path) = (parsed.scheme(), parsed.host_str().unwrap_or_default(), parsed.path());
+    Err(Error::unsupported(format!(
+        "cannot write {scheme}://{host}{path}: only local files can be written: write a file, then upload it"
+    )))
+}
+
+/// The file that a symbolic link leads to, so that the link stays; the path itself where there is none.
+fn resolve_link(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    if is_link { fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()) } else { path.to_path_buf() }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Creates `.NAME.swath-PID-N.tmp` beside `path`, with the least N that is free.
+fn create_temporary(path: &Path) -> io::Result<(File, Temporary)> {
+    const ATTEMPTS: usize = 10_000;
+    let name = path.file_name().unwrap_or(OsStr::new("output")).to_string_lossy();
+    // File systems end names at 255 bytes, and a character has at most 4.
+    let name: String = name.chars().take(48).collect();
+    let process = std::process::id();
+    for number in 0..ATTEMPTS {
+        let temporary = directory_of(path).join(format!(".{name}.swath-{process}-{number}.tmp"));
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(file) => return Ok((file, Temporary { path: temporary })),
+            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "all names of temporary files are taken"))
+}
+
+/// Removes the file when dropped, unless it has been renamed before.
+#[derive(Debug)]
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After a rename there is no such file; any other failure leaves a name that says what it was.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A local file, written beside its final name and renamed at the end.
+#[derive(Debug)]
+struct LocalTarget {
+    // Subtle: dropped in this order, as some systems remove no open file.
+    disk: BufWriter<Box<dyn Disk>>,
+    temporary: Temporary,
+    path: PathBuf,
+    sync: bool,
+}
+
+impl Target for LocalTarget {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.disk.write_all(bytes)
+    }
+
+    fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()> {
+        let Self { mut disk, temporary, path, sync } = *self;
+        disk.seek(SeekFrom::Start(0))?;
+        disk.write_all(head)?;
+        disk.flush()?;
+        if sync {
+            disk.get_ref().sync()?;
+        }
+        drop(disk);
+        fs::rename(&temporary.path, &path)?;
+        if sync { sync_directory(directory_of(&path)) } else { Ok(()) }
+    }
+}
+
+/// Makes the rename survive a loss of power.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    // Other systems open no directories, and order renames themselves.
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+/// What bytes are written to at last.
+trait Disk: Write + Seek + fmt::Debug + Send {
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn sync(&self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+/// A disk that is full after so many bytes: for tests.
+#[derive(Debug)]
+struct SmallDisk {
+    file: File,
+    left: u64,
+}
+
+impl Write for SmallDisk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let written = self.file.write(bytes)?;
+        self.left -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for SmallDisk {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
+    }
+}
+
+impl Disk for SmallDisk {
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}

@@ -1,0 +1,301 @@
+//! The tasks, their costs and their edges, as arrays of numbers.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// A task's place in its graph, and its priority: a task's dependencies have smaller ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub u32);
+
+impl TaskId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a task runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// On a worker thread, which it occupies.
+    Cpu,
+    /// Elsewhere: a worker only begins it, and its reply arrives from any thread.
+    Io,
+}
+
+/// What a task costs and where it runs.
+///
+/// Sizes are in bytes and should be upper bounds: the memory limit holds as far as they do. They are stored in
+/// 63 bits; larger ones saturate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskSpec {
+    /// Where the task runs.
+    pub lane: Lane,
+    /// Bytes held only while the task runs.
+    pub scratch: u64,
+    /// Bytes of the task's value; replaced by [`Work::byte_len`](crate::Work::byte_len) once it is there.
+    pub output: u64,
+    /// Whether the value is handed to [`Work::deliver`](crate::Work::deliver), in id order. Such a value belongs to
+    /// the receiver, so no other task can depend on it.
+    pub deliver: bool,
+}
+
+/// An immutable task graph: per task 24 bytes, per edge 8.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    specs: Vec<PackedSpec>,
+    dependencies: Adjacency,
+    dependents: Adjacency,
+}
+
+impl Graph {
+    /// The number of tasks.
+    pub fn len(&self) -> usize {
+        self.specs.len()
+    }
+
+    /// Whether there is no task at all.
+    pub fn is_empty(&self) -> bool {
+        self.specs.is_empty()
+    }
+
+    /// All tasks, in id order.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
+        (0..self.specs.len() as u32).map(TaskId)
+    }
+
+    /// What a task costs and where it runs.
+    ///
+    /// # Panics
+    ///
+    /// If the task is not one of this graph; so do the other accessors.
+    pub fn spec(&self, task: TaskId) -> TaskSpec {
+        self.specs[task.index()].unpack()
+    }
+
+    /// The tasks whose values this task reads, as given to [`GraphBuilder::push`].
+    pub fn dependencies(&self, task: TaskId) -> &[TaskId] {
+        self.dependencies.of(task)
+    }
+
+    /// The tasks that read this task's value, ascending; a task that reads it twice is there twice.
+    pub fn dependents(&self, task: TaskId) -> &[TaskId] {
+        self.dependents.of(task)
+    }
+}
+
+/// Collects tasks into a [`Graph`].
+#[derive(Clone, Debug, Default)]
+pub struct GraphBuilder {
+    specs: Vec<PackedSpec>,
+    dependencies: Adjacency,
+}
+
+impl GraphBuilder {
+    /// A builder without tasks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a task that reads the values of `dependencies`, in this order, and returns its id, which is the number of
+    /// tasks pushed before it.
+    ///
+    /// An I/O task's dependencies only order it: [`Work::begin`](crate::Work::begin) is given no values.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError`]; the builder is then as before the call.
+    pub fn push(&mut self, spec: TaskSpec, dependencies: &[TaskId]) -> Result<TaskId, GraphError> {
+        let task = self.next_id(dependencies.len())?;
+        for &dependency in dependencies {
+            self.check_edge(task, dependency)?;
+        }
+        self.specs.push(PackedSpec::pack(spec));
+        self.dependencies.push(dependencies);
+        Ok(task)
+    }
+
+    /// The finished graph.
+    pub fn build(self) -> Graph {
+        let dependents = self.dependencies.reversed();
+        Graph { specs: self.specs, dependencies: self.dependencies, dependents }
+    }
+
+    /// The last id and the last edge index stay free: both serve as ends of ranges.
+    fn next_id(&self, more_edges: usize) -> Result<TaskId, GraphError> {
+        let edges = self.dependencies.targets.len().checked_add(more_edges);
+        if edges.is_none_or(|edges| edges >= u32::MAX as usize) {
+            return Err(GraphError::TooLarge);
+        }
+        match u32::try_from(self.specs.len()) {
+            Ok(id) if id < u32::MAX => Ok(TaskId(id)),
+            _ => Err(GraphError::TooLarge),
+        }
+    }
+
+    fn check_edge(&self, task: TaskId, dependency: TaskId) -> Result<(), GraphError> {
+        if dependency >= task {
+            return Err(GraphError::ForwardEdge { task, dependency });
+        }
+        if self.specs[dependency.index()].deliver() {
+            return Err(GraphError::DeliveredInput { task, dependency });
+        }
+        Ok(())
+    }
+}
+
+/// Why a task cannot be added to a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum GraphError {
+    /// A task depends on itself or on a task that comes later.
+    #[error("task {task} cannot depend on task {dependency}, which does not come before it")]
+    ForwardEdge {
+        /// The task that was to be added.
+        task: TaskId,
+        /// The dependency that is not before it.
+        dependency: TaskId,
+    },
+    /// A task depends on a value that is delivered.
+    #[error("task {task} cannot depend on task {dependency}, whose value is delivered")]
+    DeliveredInput {
+        /// The task that was to be added.
+        task: TaskId,
+        /// The dependency whose value is given away.
+        dependency: TaskId,
+    },
+    /// There would be 2³² - 1 tasks or edges.
+    #[error("a graph holds fewer than 4294967295 tasks and edges")]
+    TooLarge,
+}
+
+/// A [`TaskSpec`] in 16 bytes: lane and delivery are the top bits of the sizes.
+#[derive(Clone, Copy, Debug)]
+struct PackedSpec {
+    scratch: u64,
+    output: u64,
+}
+
+const FLAG: u64 = 1 << 63;
+const SIZE_MAX: u64 = FLAG - 1;
+
+impl PackedSpec {
+    fn pack(spec: TaskSpec) -> Self {
+        let flag = |set: bool| if set { FLAG } else { 0 };
+        Self {
+            scratch: spec.scratch.min(SIZE_MAX) | flag(spec.lane == Lane::Io),
+            output: spec.output.min(SIZE_MAX) | flag(spec.deliver),
+        }
+    }
+
+    fn unpack(self) -> TaskSpec {
+        TaskSpec {
+            lane: if self.scratch & FLAG == 0 { Lane::Cpu } else { Lane::Io },
+            scratch: self.scratch & SIZE_MAX,
+            output: self.output & SIZE_MAX,
+            deliver: self.deliver(),
+        }
+    }
+
+    fn deliver(self) -> bool {
+        self.output & FLAG != 0
+    }
+}
+
+/// Edges in compressed sparse rows: those of task `i` are `targets[starts[i]..starts[i + 1]]`.
+#[derive(Clone, Debug)]
+struct Adjacency {
+    starts: Vec<u32>,
+    targets: Vec<TaskId>,
+}
+
+impl Default for Adjacency {
+    fn default() -> Self {
+        Self { starts: vec![0], targets: Vec::new() }
+    }
+}
+
+impl Adjacency {
+    fn push(&mut self, targets: &[TaskId]) {
+        self.targets.extend_from_slice(targets);
+        self.starts.push(self.targets.len() as u32);
+    }
+
+    fn of(&self, task: TaskId) -> &[TaskId] {
+        let index = task.index();
+        &self.targets[self.starts[index] as usize..self.starts[index + 1] as usize]
+    }
+
+    /// The same edges seen from their other end, by a counting sort, which leaves every row ascending.
+    fn reversed(&self) -> Self {
+        let mut starts = vec![0_u32; self.starts.len()];
+        for target in &self.targets {
+            starts[target.index() + 1] += 1;
+        }
+        for index in 1..starts.len() {
+            starts[index] += starts[index - 1];
+        }
+        let mut fill = starts.clone();
+        let mut targets = vec![TaskId(0); self.targets.len()];
+        for task in (0..starts.len() as u32 - 1).map(TaskId) {
+            for target in self.of(task) {
+                let place = &mut fill[target.index()];
+                targets[*place as usize] = task;
+                *place += 1;
+            }
+        }
+        Self { starts, targets }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CPU: TaskSpec = TaskSpec { lane: Lane::Cpu, scratch: 1, output: 2, deliver: false };
+
+    fn ids(tasks: &[TaskId]) -> Vec<u32> {
+        tasks.iter().map(|task| task.0).collect()
+    }
+
+    #[test]
+    fn edges_are_seen_from_both_ends() {
+        let mut builder = GraphBuilder::new();
+        let a = builder.push(CPU, &[]).expect("a root");
+        let b = builder.push(CPU, &[a]).expect("in order");
+        let c = builder.push(CPU, &[b, a, b]).expect("in order");
+        let graph = builder.build();
+        assert_eq!(graph.len(), 3);
+        assert_eq!(ids(graph.dependencies(c)), [1, 0, 1]);
+        assert_eq!(ids(graph.dependents(a)), [1, 2]);
+        assert_eq!(ids(graph.dependents(b)), [2, 2]);
+        assert!(graph.dependents(c).is_empty());
+    }
+
+    #[test]
+    fn specs_survive_packing() {
+        for (lane, deliver) in [(Lane::Cpu, true), (Lane::Io, false), (Lane::Io, true)] {
+            let spec = TaskSpec { lane, scratch: 7, output: SIZE_MAX, deliver };
+            assert_eq!(PackedSpec::pack(spec).unpack(), spec);
+        }
+        let huge = TaskSpec { scratch: u64::MAX, ..CPU };
+        assert_eq!(PackedSpec::pack(huge).unpack(), TaskSpec { scratch: SIZE_MAX, ..CPU });
+    }
+
+    #[test]
+    fn a_refused_task_leaves_no_trace() {
+        let mut builder = GraphBuilder::new();
+        let task = TaskId(0);
+        assert_eq!(builder.push(CPU, &[task]), Err(GraphError::ForwardEdge { task, dependency: task }));
+        let sink = builder.push(TaskSpec { deliver: true, ..CPU }, &[]).expect("a root");
+        assert_eq!(builder.push(CPU, &[sink]), Err(GraphError::DeliveredInput { task: TaskId(1), dependency: sink }));
+        let graph = builder.build();
+        assert_eq!(graph.len(), 1);
+        assert!(graph.dependents(sink).is_empty());
+    }
+}

@@ -1,0 +1,347 @@
+//! What decides: events in, commands out. No thread, no clock, no channel.
+//!
+//! The algorithm, and why it neither deadlocks nor exceeds the limit, is in this folder's `README.md`.
+
+mod budget;
+mod ready;
+mod set;
+
+pub use budget::Budget;
+
+use crate::graph::{Graph, Lane, TaskId};
+use ready::{Queue, Ready};
+use set::TaskSet;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// One more worker takes commands; it stays to the end.
+    Joined,
+    /// A task's value is there.
+    Computed {
+        /// The task, which was executed or begun.
+        task: TaskId,
+        /// The value's real size.
+        bytes: u64,
+    },
+    /// A value was delivered.
+    Delivered {
+        /// The task whose value it was.
+        task: TaskId,
+    },
+    /// A task, or the delivery of its value, failed.
+    Failed {
+        /// The task.
+        task: TaskId,
+    },
+    /// Nobody wants the rest any more. Without effect once the outcome is known.
+    Cancelled,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Run this CPU task on a worker.
+    Execute(TaskId),
+    /// Begin this I/O task.
+    Begin(TaskId),
+    /// Deliver this task's value on a worker.
+    Deliver(TaskId),
+    /// Forget this task's value.
+    Free(TaskId),
+}
+
+/// The progress of one run.
+///
+/// A shell feeds it events and carries out its commands. Of the commands of one event, the shell's worker does best to
+/// take the first [`Execute`](Command::Execute) or [`Deliver`](Command::Deliver) itself.
+#[derive(Debug)]
+pub struct State<'g> {
+    graph: &'g Graph,
+    budget: Budget,
+    /// Before a task has its value: inputs still missing. Afterwards: users still unfinished.
+    counts: Vec<u32>,
+    /// Accounted bytes of the values that are there.
+    bytes: Vec<u64>,
+    /// Tasks that run no more: they have their value, or failed.
+    settled: TaskSet,
+    ready: Ready,
+    /// Workers there are, and those executing or delivering.
+    workers: usize,
+    busy: usize,
+    io_in_flight: usize,
+    io_in_flight_max: usize,
+    io_started: usize,
+    /// The lowest task whose value is still to be delivered, and whether that is under way.
+    next_delivery: u32,
+    delivering: bool,
+    /// The lowest unfinished task.
+    lowest: u32,
+    /// The lowest failed task, or the number of tasks: nothing from here on matters.
+    bound: u32,
+    cancelled: bool,
+}
+
+impl<'g> State<'g> {
+    /// The state before anything has happened. At most `io_in_flight` I/O tasks run at once; 0 counts as 1.
+    pub fn new(graph: &'g Graph, io_in_flight: usize, budget: Budget) -> Self {
+        let mut state = Self {
+            graph,
+            budget,
+            counts: graph.tasks().map(|task| graph.dependencies(task).len() as u32).collect(),
+            bytes: vec![0; graph.len()],
+            settled: TaskSet::new(graph.len()),
+            ready: Ready::new(graph),
+            workers: 0,
+            busy: 0,
+            io_in_flight: 0,
+            io_in_flight_max: io_in_flight.max(1),
+            io_started: 0,
+            next_delivery: 0,
+            delivering: false,
+            lowest: 0,
+            bound: graph.len() as u32,
+            cancelled: false,
+        };
+        state.find_delivery();
+        state
+    }
+
+    /// Takes note of an event and appends what is to be done now.
+    pub fn on_event(&mut self, event: Event, commands: &mut Vec<Command>) {
+        let mut successor = None;
+        match event {
+            Event::Joined => self.workers += 1,
+            Event::Computed { task, bytes } => successor = self.computed(task, bytes, commands),
+            Event::Delivered { task } => self.delivered(task, commands),
+            Event::Failed { task } => self.failed(task),
+            Event::Cancelled => self.cancelled = !self.is_settled(),
+        }
+        self.advance_lowest();
+        if !self.is_over() {
+            self.start_delivery(commands);
+            self.admit(successor, commands);
+        }
+    }
+
+    /// Whether nothing is left to do: all is done, all below a failure is done, or the run was cancelled.
+    pub fn is_over(&self) -> bool {
+        self.cancelled || self.lowest >= self.bound
+    }
+
+    /// Whether the run's outcome was known before it was cancelled, if ever: every task below the lowest failure is
+    /// finished, its value delivered.
+    pub fn is_settled(&self) -> bool {
+        !self.cancelled && self.lowest >= self.bound
+    }
+
+    /// The account of bytes.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// I/O tasks begun so far.
+    pub fn io_started(&self) -> usize {
+        self.io_started
+    }
+
+    /// Books a value; returns the lowest CPU task it made ready, which is to run next.
+    fn computed(&mut self, task: TaskId, bytes: u64, commands: &mut Vec<Command>) -> Option<TaskId> {
+        if self.settled.contains(task) {
+            // Subtle: a begin that replied and then panicked has failed before its reply is read.
+            return None;
+        }
+        self.leave_lane(task);
+        self.budget.take(bytes);
+        self.bytes[task.index()] = bytes;
+        for &input in self.graph.dependencies(task) {
+            self.release(input, commands);
+        }
+        self.counts[task.index()] = self.graph.dependents(task).len() as u32;
+        if self.counts[task.index()] == 0 && !self.graph.spec(task).deliver {
+            self.free(task, commands);
+        }
+        self.wake_dependents(task)
+    }
+
+    fn delivered(&mut self, task: TaskId, commands: &mut Vec<Command>) {
+        if self.end_delivery(task) {
+            self.free(task, commands);
+            self.next_delivery += 1;
+            self.find_delivery();
+        }
+    }
+
+    /// What the failed task read stays accounted: only a user that succeeds gives a value back.
+    fn failed(&mut self, task: TaskId) {
+        if self.end_delivery(task) {
+            self.budget.give_back(self.bytes[task.index()]);
+        } else if !self.settled.contains(task) {
+            self.leave_lane(task);
+        }
+        // Subtle: if the reply was read first, the task of such a begin is settled; the panic still counts.
+        self.bound = self.bound.min(task.0);
+    }
+
+    /// Gives back what a task holds only while it runs.
+    fn leave_lane(&mut self, task: TaskId) {
+        let spec = self.graph.spec(task);
+        match spec.lane {
+            Lane::Cpu => self.busy -= 1,
+            Lane::Io => self.io_in_flight -= 1,
+        }
+        self.budget.give_back(spec.scratch + spec.output);
+        self.settled.insert(task);
+    }
+
+    /// One user of this value less.
+    fn release(&mut self, input: TaskId, commands: &mut Vec<Command>) {
+        let users = &mut self.counts[input.index()];
+        *users -= 1;
+        if *users == 0 {
+            self.free(input, commands);
+        }
+    }
+
+    fn free(&mut self, task: TaskId, commands: &mut Vec<Command>) {
+        self.budget.give_back(self.bytes[task.index()]);
+        commands.push(Command::Free(task));
+    }
+
+    fn wake_dependents(&mut self, task: TaskId) -> Option<TaskId> {
+        let mut successor = None;
+        for &dependent in self.graph.dependents(task) {
+            let missing = &mut self.counts[dependent.index()];
+            *missing -= 1;
+            if *missing > 0 {
+                continue;
+            }
+            let lane = self.graph.spec(dependent).lane;
+            if lane == Lane::Cpu && successor.is_none() {
+                successor = Some(dependent);
+            } else {
+                self.ready.push(dependent, lane);
+            }
+        }
+        successor
+    }
+
+    /// Ends the delivery under way if it is this task's.
+    fn end_delivery(&mut self, task: TaskId) -> bool {
+        let ends = self.delivering && self.next_delivery == task.0;
+        if ends {
+            self.delivering = false;
+            self.busy -= 1;
+        }
+        ends
+    }
+
+    /// Moves on to the next task whose value is delivered.
+    fn find_delivery(&mut self) {
+        let len = self.graph.len() as u32;
+        while self.next_delivery < len && !self.graph.spec(TaskId(self.next_delivery)).deliver {
+            self.next_delivery += 1;
+        }
+    }
+
+    fn advance_lowest(&mut self) {
+        while self.lowest < self.bound && self.is_finished(TaskId(self.lowest)) {
+            self.lowest += 1;
+        }
+    }
+
+    fn is_finished(&self, task: TaskId) -> bool {
+        self.settled.contains(task) && (task.0 < self.next_delivery || !self.graph.spec(task).deliver)
+    }
+
+    /// Delivery goes before execution: it gives memory back.
+    ///
+    /// It waits for all lower tasks, not only for those delivered before it: one of them may still fail, and nothing
+    /// after a failure is delivered.
+    fn start_delivery(&mut self, commands: &mut Vec<Command>) {
+        let task = TaskId(self.next_delivery);
+        let due = self.lowest == task.0 && self.settled.contains(task);
+        if due && !self.delivering && self.has_room(Lane::Cpu) {
+            self.delivering = true;
+            self.busy += 1;
+            commands.push(Command::Deliver(task));
+        }
+    }
+
+    /// The only place where memory is handed out.
+    ///
+    /// `horizon` keeps the order: once a task has been refused for want of memory, no later one is started, or it
+    /// would eat what the refused one waits for.
+    fn admit(&mut self, successor: Option<TaskId>, commands: &mut Vec<Command>) {
+        let mut horizon = self.bound;
+        // A task just made ready goes first: its inputs are still in the cache.
+        if let Some(task) = successor
+            && !(self.has_room(Lane::Cpu) && self.try_start(task, &mut horizon, commands))
+        {
+            self.ready.push(task, Lane::Cpu);
+        }
+        // Tasks with inputs go before roots: finishing them frees memory.
+        self.start_from(&[Queue::CpuInner], &mut horizon, commands);
+        self.start_from(&[Queue::CpuRoot, Queue::IoInner, Queue::IoRoot], &mut horizon, commands);
+    }
+
+    /// Starts tasks of these queues, lowest first, until one is refused or the lanes are full.
+    fn start_from(&mut self, queues: &[Queue], horizon: &mut u32, commands: &mut Vec<Command>) {
+        while let Some((task, queue)) = self.lowest_of(queues)
+            && self.try_start(task, horizon, commands)
+        {
+            self.ready.remove_head(queue, task);
+        }
+    }
+
+    fn lowest_of(&mut self, queues: &[Queue]) -> Option<(TaskId, Queue)> {
+        let mut lowest = None;
+        for &queue in queues {
+            let lane = if matches!(queue, Queue::CpuInner | Queue::CpuRoot) { Lane::Cpu } else { Lane::Io };
+            if self.has_room(lane)
+                && let Some(head) = self.ready.head(queue, self.graph)
+                && lowest.is_none_or(|(other, _)| head < other)
+            {
+                lowest = Some((head, queue));
+            }
+        }
+        lowest
+    }
+
+    fn has_room(&self, lane: Lane) -> bool {
+        match lane {
+            Lane::Cpu => self.busy < self.workers,
+            Lane::Io => self.io_in_flight < self.io_in_flight_max,
+        }
+    }
+
+    /// Starts a task if its turn and the memory allow it.
+    fn try_start(&mut self, task: TaskId, horizon: &mut u32, commands: &mut Vec<Command>) -> bool {
+        if task.0 >= *horizon {
+            return false;
+        }
+        let spec = self.graph.spec(task);
+        let bytes = spec.scratch + spec.output;
+        // The lowest unfinished task needs no room: without this exception a full budget would be a deadlock.
+        if task.0 != self.lowest && !self.budget.fits(bytes) {
+            *horizon = task.0;
+            return false;
+        }
+        self.budget.take(bytes);
+        match spec.lane {
+            Lane::Cpu => {
+                self.busy += 1;
+                commands.push(Command::Execute(task));
+            }
+            Lane::Io => {
+                self.io_in_flight += 1;
+                self.io_started += 1;
+                commands.push(Command::Begin(task));
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

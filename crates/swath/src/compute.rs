@@ -1,0 +1,143 @@
+//! The verbs on a lazy raster that need threads or files: one sealed trait, in the prelude.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use swath_core::error::Result;
+use swath_core::exec::{Job, RangePolicy, Target};
+use swath_core::expr::LazyRaster;
+use swath_core::meta::Meta;
+use swath_core::plan::dot::{DotOptions, draw};
+use swath_core::raster::Raster;
+use swath_core::shape::{ChunkGrid, Dims};
+use swath_core::source::MemorySource;
+use swath_core::{buffer::Pixel, chunk::Chunk, error::Error};
+use swath_io::write::GeoTiffOptions;
+
+use crate::run::{ChunkStream, Run, RunFuture};
+use crate::sink::Sink;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::LazyRaster {}
+}
+
+/// What runs a lazy raster, or says what a run would do. Each verb without a run uses [`Run::default`].
+pub trait Compute: sealed::Sealed {
+    /// Computes it into memory; see [`Run::compute`].
+    ///
+    /// # Errors
+    /// As [`Run::compute`].
+    fn compute(&self) -> Result<Raster>;
+
+    /// Computes it and keeps its chunks; see [`Run::persist`].
+    ///
+    /// # Errors
+    /// As [`Run::compute`].
+    fn persist(&self) -> Result<LazyRaster>;
+
+    /// Computes it chunk by chunk, in order; see [`Run::chunks`].
+    ///
+    /// # Errors
+    /// As [`Run::chunks`].
+    fn chunks(&self) -> Result<ChunkStream>;
+
+    /// [`compute`](Self::compute) as a future.
+    fn compute_async(&self) -> RunFuture<Raster>;
+
+    /// [`persist`](Self::persist) as a future.
+    fn persist_async(&self) -> RunFuture<LazyRaster>;
+
+    /// A tiled GeoTIFF of its pixels. Blocks, codec and interleave are those of its first pixel source where that is
+    /// tiled and lossless, else 512 × 512 Deflate. Nothing runs until the sink is run.
+    ///
+    /// # Errors
+    /// `InvalidInput` where a GeoTIFF cannot hold the raster; `Unsupported` for a remote target.
+    #[doc(alias = "to_raster")]
+    fn to_geotiff(&self, path: impl AsRef<Path>) -> Result<Sink>;
+
+    /// As [`to_geotiff`](Self::to_geotiff), with options.
+    ///
+    /// # Errors
+    /// As [`to_geotiff`](Self::to_geotiff); also where the options contradict each other or the dtype.
+    fn to_geotiff_with(&self, path: impl AsRef<Path>, options: GeoTiffOptions) -> Result<Sink>;
+
+    /// What computing it would do: plan, requests, bytes, tasks, peak memory.
+    ///
+    /// # Errors
+    /// Those of the expression and of the sources' indices.
+    fn explain(&self) -> Result<String>;
+
+    /// Its task graph as DOT text for Graphviz: as it will run, or [as written](DotOptions::as_written).
+    ///
+    /// # Errors
+    /// As [`explain`](Self::explain).
+    #[doc(alias = "visualize")]
+    fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String>;
+}
+
+impl Compute for LazyRaster {
+    fn compute(&self) -> Result<Raster> {
+        Run::default().compute(self)
+    }
+
+    fn persist(&self) -> Result<LazyRaster> {
+        Run::default().persist(self)
+    }
+
+    fn chunks(&self) -> Result<ChunkStream> {
+        Run::default().chunks(self)
+    }
+
+    fn compute_async(&self) -> RunFuture<Raster> {
+        Run::default().compute_async(self)
+    }
+
+    fn persist_async(&self) -> RunFuture<LazyRaster> {
+        Run::default().persist_async(self)
+    }
+
+    fn to_geotiff(&self, path: impl AsRef<Path>) -> Result<Sink> {
+        self.to_geotiff_with(path, GeoTiffOptions::new())
+    }
+
+    fn to_geotiff_with(&self, path: impl AsRef<Path>, options: GeoTiffOptions) -> Result<Sink> {
+        Sink::geotiff(self, path.as_ref(), options)
+    }
+
+    fn explain(&self) -> Result<String> {
+        Run::default().explain(self)
+    }
+
+    fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String> {
+        let job = Job::new(&[(self, Target::Pieces)])?;
+        draw(&job, options.into(), || job.tasks(&RangePolicy::default()))
+    }
+}
+
+/// A lazy raster (band, y, x) of pixels in memory: for tests, and for arrays of one's own.
+///
+/// ```
+/// let ramp = swath::raster([1, 4, 4], |_, y, x| (y * 4 + x) as u8)?;
+/// assert_eq!(ramp.shape(), [1, 4, 4]);
+/// # Ok::<(), swath::Error>(())
+/// ```
+///
+/// # Errors
+/// `InvalidInput` where an axis has no pixel.
+pub fn raster<T: Pixel>(shape: [usize; 3], pixel: impl Fn(usize, usize, usize) -> T) -> Result<LazyRaster> {
+    let [bands, rows, columns] = shape;
+    if shape.contains(&0) {
+        return Err(Error::invalid(format!("a raster of shape {shape:?} has no pixel")));
+    }
+    let meta = Meta::new(Dims::BYX, [1, bands, rows, columns], T::DTYPE);
+    let mut data = Vec::with_capacity(bands * rows * columns);
+    for band in 0..bands {
+        for y in 0..rows {
+            data.extend((0..columns).map(|x| pixel(band, y, x)));
+        }
+    }
+    let chunk = Chunk::new(meta.shape, swath_core::buffer::Buffer::from_vec(data));
+    let blocks = ChunkGrid::new(meta.shape, meta.shape);
+    Ok(LazyRaster::from_source(Arc::new(MemorySource::new("array in memory", meta, blocks, vec![Arc::new(chunk)])?)))
+}

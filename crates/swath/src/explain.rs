@@ -1,0 +1,89 @@
+//! What a run would do, as text.
+
+use std::fmt::Write as _;
+
+use swath_core::error::Result;
+use swath_core::exec::{Job, Target, TaskKind, Tasks};
+use swath_core::expr::LazyRaster;
+use swath_core::plan::explain::tree;
+use swath_core::text::{bytes, count};
+use swath_scheduler::serial_peak;
+
+use crate::run::{Run, engine};
+use crate::sink::Sink;
+
+/// What can be explained: a lazy raster (as if computed) or a sink.
+#[derive(Debug, Clone, Copy)]
+pub enum Explain<'a> {
+    /// A raster, computed into memory.
+    Raster(&'a LazyRaster),
+    /// A sink.
+    Sink(&'a Sink),
+}
+
+impl<'a> From<&'a LazyRaster> for Explain<'a> {
+    fn from(raster: &'a LazyRaster) -> Self {
+        Self::Raster(raster)
+    }
+}
+
+impl<'a> From<&'a Sink> for Explain<'a> {
+    fn from(sink: &'a Sink) -> Self {
+        Self::Sink(sink)
+    }
+}
+
+pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
+    let (job, result_bytes) = match what {
+        Explain::Raster(raster) => (Job::new(&[(*raster, Target::Pieces)])?, raster.meta()?.byte_len()),
+        Explain::Sink(sink) => (sink.job()?, 0),
+    };
+    let tasks = job.tasks(run.range_policy())?;
+    let mut out = tree(job.unfused(), 0);
+    if let Target::Sink(sink) = &tasks.stages()[0].target {
+        let _ = writeln!(out, "\nwrites\n  {}", sink.describe());
+    }
+    out.push_str("\nreads\n");
+    reads(&mut out, &tasks);
+    let _ = writeln!(out, "\ntasks    {}", task_counts(&tasks));
+    let held = result_bytes + tasks.sources().iter().map(|used| used.pinned_bytes).sum::<u64>();
+    let serial = serial_peak(&engine::graph(&tasks)).bytes + held;
+    let limit = run.memory();
+    if serial <= limit {
+        let _ = writeln!(out, "memory   {} one task at a time, at most {} (the limit) with all workers", bytes(serial), bytes(limit));
+    } else {
+        let _ = writeln!(out, "memory   {} needed, more than the limit of {}: this run would be refused", bytes(serial), bytes(limit));
+    }
+    Ok(out)
+}
+
+fn reads(out: &mut String, tasks: &Tasks) {
+    for (used, totals) in tasks.sources().iter().zip(tasks.totals()) {
+        let mut line = format!("  {:<44} {} of {} blocks", used.source.name(), count(totals.blocks), count(used.blocks.len() as u64));
+        let _ = match (totals.requests, totals.bytes) {
+            (0, 0) => write!(line, " in memory"),
+            (0, read) => write!(line, ", {}", bytes(read)),
+            (requests, read) => write!(line, ", {} requests, {}", count(requests), bytes(read)),
+        };
+        if totals.gap_bytes > 0 {
+            let _ = write!(line, " ({} of gaps)", bytes(totals.gap_bytes));
+        }
+        if totals.constant_blocks > 0 {
+            let _ = write!(line, ", {} sparse", count(totals.constant_blocks));
+        }
+        let _ = writeln!(out, "{line}");
+    }
+}
+
+fn task_counts(tasks: &Tasks) -> String {
+    let mut counts = [0u64; 3];
+    for task in 0..tasks.len() {
+        counts[match tasks.kind(task) {
+            TaskKind::Fetch { .. } => 0,
+            TaskKind::Decode { .. } => 1,
+            TaskKind::Compute { .. } => 2,
+        }] += 1;
+    }
+    let [fetch, decode, compute] = counts.map(count);
+    format!("{fetch} fetch, {decode} decode, {compute} compute")
+}

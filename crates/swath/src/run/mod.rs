@@ -1,0 +1,345 @@
+//! Running: how many threads, how much memory, who watches, and the verbs.
+
+mod chunks;
+pub(crate) mod engine;
+mod future;
+mod outputs;
+mod progress;
+mod report;
+
+pub use chunks::{ChunkStream, StreamedChunk};
+pub use future::RunFuture;
+pub use outputs::Outputs;
+pub use progress::Progress;
+pub use report::Report;
+pub use swath_scheduler::Cancel;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use swath_core::chunk::Chunk;
+use swath_core::error::{Error, ErrorKind, Result};
+use swath_core::exec::{Job, RangePolicy, Target, Tasks, Value};
+use swath_core::expr::LazyRaster;
+use swath_core::meta::Meta;
+use swath_core::raster::Raster;
+use swath_core::source::{ChunkSource, MemorySource};
+use swath_core::text::bytes;
+
+use crate::memory::default_limit;
+use crate::sink::Sink;
+
+/// How expressions are run: on how many threads, in how much memory, watched and stopped by whom.
+///
+/// The default uses every core and a quarter of the machine's (or its cgroup's) memory. A `Run` is a value: clone it,
+/// keep it, use it for many runs; it holds no thread.
+///
+/// ```
+/// use swath::{Run, prelude::*};
+///
+/// let raster = swath::raster([3, 600, 500], |band, y, x| (band + y + x) as u16)?;
+/// let bright = raster.gt(500)?;
+/// let pixels = Run::threads(2).memory_limit(64 << 20).compute(&bright)?;
+/// assert_eq!(pixels.view::<bool>()?[[2, 599, 499]], true);
+/// # Ok::<(), swath::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Run {
+    workers: Workers,
+    memory: Option<u64>,
+    io_in_flight: usize,
+    ranges: RangePolicy,
+    cancel: Cancel,
+    progress: Option<Arc<dyn Fn(&Progress) + Send + Sync>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Workers {
+    /// The caller's thread, one task and one request at a time.
+    Serial,
+    Threads(usize),
+}
+
+/// Requests in flight at most, unless told otherwise: enough to hide 50 ms of latency behind decoding on two cores.
+const IO_IN_FLIGHT: usize = 32;
+
+impl Default for Run {
+    fn default() -> Self {
+        Self::threads(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
+impl Run {
+    /// Runs on `count` threads of its own (at least one).
+    pub fn threads(count: usize) -> Self {
+        Self::new(Workers::Threads(count.max(1)))
+    }
+
+    /// Runs on the caller's thread, one task after the other, with one request at a time: what a program without
+    /// swath would do.
+    pub fn serial() -> Self {
+        Self::new(Workers::Serial)
+    }
+
+    fn new(workers: Workers) -> Self {
+        Self {
+            workers,
+            memory: None,
+            io_in_flight: IO_IN_FLIGHT,
+            ranges: RangePolicy::default(),
+            cancel: Cancel::new(),
+            progress: None,
+        }
+    }
+
+    /// Holds at most so many bytes: decoded and compressed blocks, results, scratch, pinned chunks.
+    #[must_use]
+    pub const fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// Has at most so many requests in flight, whatever the number of threads (default 32).
+    #[must_use]
+    pub fn io_in_flight(mut self, count: usize) -> Self {
+        self.io_in_flight = count.max(1);
+        self
+    }
+
+    /// Merges byte ranges so.
+    #[must_use]
+    pub const fn ranges(mut self, policy: RangePolicy) -> Self {
+        self.ranges = policy;
+        self
+    }
+
+    /// Stops when `cancel` is cancelled.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.cancel = cancel.clone();
+        self
+    }
+
+    /// Tells `watch` how far it is, each time a task ends; from any thread.
+    #[must_use]
+    pub fn on_progress(mut self, watch: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(watch));
+        self
+    }
+
+    /// The bytes that a run may hold.
+    pub fn memory(&self) -> u64 {
+        self.memory.unwrap_or_else(default_limit)
+    }
+
+    /// Computes rasters into memory, several in one pass.
+    ///
+    /// # Errors
+    /// Those of the expression, of reading and decoding; `Memory` where the results do not fit the limit; `Cancelled`.
+    pub fn compute<O: Outputs>(&self, outputs: O) -> Result<O::Of<Raster>> {
+        Ok(self.compute_with_report(outputs)?.0)
+    }
+
+    /// As [`compute`](Self::compute), with what it took.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    pub fn compute_with_report<O: Outputs>(&self, outputs: O) -> Result<(O::Of<Raster>, Report)> {
+        let (rasters, report) = self.compute_all(&outputs.rasters())?;
+        Ok((O::collect(rasters), report))
+    }
+
+    fn compute_all(&self, rasters: &[LazyRaster]) -> Result<(Vec<Raster>, Report)> {
+        let (tasks, held) = self.prepare(rasters, &Target::Pieces, "compute")?;
+        let metas = metas(rasters)?;
+        let mut results: Vec<_> = metas.iter().map(|meta| Chunk::filled(meta.shape, meta.dtype, zero(meta))).collect();
+        let report = self.execute(&tasks, held, |stage, value| {
+            let grid = tasks.stages()[stage].pieces;
+            for (piece, chunk) in pieces(value) {
+                let region = grid.region(piece);
+                chunk.copy_region(&swath_core::shape::Region::whole(region.shape), &mut results[stage], region.start);
+            }
+            Ok(())
+        })?;
+        let rasters = metas.into_iter().zip(results).map(|(meta, chunk)| Raster::new(meta, chunk)).collect::<Result<_>>()?;
+        Ok((rasters, report))
+    }
+
+    /// Computes rasters and keeps their chunks in memory: new lazy rasters, several in one pass.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    pub fn persist<O: Outputs>(&self, outputs: O) -> Result<O::Of<LazyRaster>> {
+        Ok(self.persist_with_report(outputs)?.0)
+    }
+
+    /// As [`persist`](Self::persist), with what it took.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    pub fn persist_with_report<O: Outputs>(&self, outputs: O) -> Result<(O::Of<LazyRaster>, Report)> {
+        let (rasters, report) = self.persist_all(&outputs.rasters())?;
+        Ok((O::collect(rasters), report))
+    }
+
+    fn persist_all(&self, rasters: &[LazyRaster]) -> Result<(Vec<LazyRaster>, Report)> {
+        let (tasks, held) = self.prepare(rasters, &Target::Pieces, "persist")?;
+        let mut pinned: Vec<Vec<_>> = tasks.stages().iter().map(|stage| vec![None; stage.pieces.len()]).collect();
+        let report = self.execute(&tasks, held, |stage, value| {
+            for (piece, chunk) in pieces(value) {
+                pinned[stage][piece] = Some(chunk);
+            }
+            Ok(())
+        })?;
+        let mut out = Vec::with_capacity(rasters.len());
+        for ((raster, stage), chunks) in rasters.iter().zip(tasks.stages()).zip(pinned) {
+            let chunks: Option<Vec<_>> = chunks.into_iter().collect();
+            let chunks = chunks.expect("a run that succeeds delivers every piece");
+            let name = format!("persisted {}", source_name(raster)?);
+            let layout = swath_core::exec::source_layout(raster)?;
+            let source = MemorySource::new(name, raster.meta()?.clone(), stage.pieces, chunks)?.with_layout(layout);
+            out.push(LazyRaster::from_source(Arc::new(source)));
+        }
+        Ok((out, report))
+    }
+
+    /// Computes a raster chunk by chunk, in order; only some are in memory at a time.
+    ///
+    /// Dropping the iterator stops the run. A [`serial`](Self::serial) run computes a chunk when it is asked for.
+    ///
+    /// # Errors
+    /// Those of the expression; later ones come from the iterator.
+    pub fn chunks(&self, raster: &LazyRaster) -> Result<ChunkStream> {
+        let (tasks, held) = self.prepare(std::slice::from_ref(raster), &Target::Chunks, "chunks")?;
+        ChunkStream::start(self, Arc::new(tasks), held)
+    }
+
+    /// Computes and writes everything that a sink describes; its output is visible only when it is complete.
+    ///
+    /// # Errors
+    /// Those of the expression, of reading, decoding and encoding; `NotFound` or `Unavailable` where the target cannot
+    /// be written; `Memory`; `Cancelled`. After any of them nothing of the output is left.
+    pub fn run(&self, sink: &Sink) -> Result<Report> {
+        let target = sink.open()?;
+        let job = Job::new(&[(sink.raster(), Target::Sink(Arc::clone(&target) as _))])?;
+        let tasks = job.tasks(&self.ranges)?;
+        let held = pinned_bytes(&tasks);
+        engine::admit(self, &tasks, held)?;
+        target.begin()?;
+        let written = self
+            .execute(&tasks, held, |_, value| match value {
+                Value::Encoded(blocks) => blocks.into_iter().try_for_each(|block| target.commit(block)),
+                _ => Err(Error::new(ErrorKind::Internal, "a sink's tasks give encoded blocks")),
+            })
+            .and_then(|report| Ok(Report { output_bytes: target.finish()?, ..report }));
+        if written.is_err() {
+            target.abort();
+        }
+        written
+    }
+
+    pub(crate) const fn range_policy(&self) -> &RangePolicy {
+        &self.ranges
+    }
+
+    /// What a run of `what` would do: the optimised plan with requests, bytes and tasks, and its peak memory.
+    ///
+    /// # Errors
+    /// Those of the expression and of the sources' indices.
+    pub fn explain<'a>(&self, what: impl Into<crate::Explain<'a>>) -> Result<String> {
+        crate::explain::explain(self, &what.into())
+    }
+
+    /// As [`compute`](Self::compute), as a future that any executor can poll; dropping it stops the run.
+    pub fn compute_async<O: Outputs>(&self, outputs: O) -> RunFuture<O::Of<Raster>> {
+        let rasters = outputs.rasters();
+        RunFuture::spawn(self, move |run| Ok(run.compute_all(&rasters)?.0), O::collect)
+    }
+
+    /// As [`persist`](Self::persist), as a future that any executor can poll; dropping it stops the run.
+    pub fn persist_async<O: Outputs>(&self, outputs: O) -> RunFuture<O::Of<LazyRaster>> {
+        let rasters = outputs.rasters();
+        RunFuture::spawn(self, move |run| Ok(run.persist_all(&rasters)?.0), O::collect)
+    }
+
+    /// As [`run`](Self::run), as a future that any executor can poll; dropping it stops the run and leaves nothing.
+    pub fn run_async(&self, sink: &Sink) -> RunFuture<Report> {
+        let sink = sink.clone();
+        RunFuture::spawn(self, move |run| run.run(&sink), |report| report)
+    }
+
+    /// The tasks that compute `rasters` into `target`, and the bytes that are held throughout.
+    fn prepare(&self, rasters: &[LazyRaster], target: &Target, verb: &str) -> Result<(Tasks, u64)> {
+        let outputs: Vec<_> = rasters.iter().map(|raster| (raster, target.clone())).collect();
+        let tasks = Job::new(&outputs)?.tasks(&self.ranges)?;
+        let results: u64 = match target {
+            Target::Pieces => metas(rasters)?.iter().map(Meta::byte_len).sum(),
+            Target::Chunks | Target::Sink(_) => 0,
+        };
+        let limit = self.memory();
+        if results > limit {
+            return Err(Error::new(
+                ErrorKind::Memory,
+                format!(
+                    "cannot {verb}: the result has {}, the memory limit is {}; \
+                     take it chunk by chunk with chunks(), write it with a sink, or raise the limit",
+                    bytes(results),
+                    bytes(limit)
+                ),
+            ));
+        }
+        let held = results + pinned_bytes(&tasks);
+        engine::admit(self, &tasks, held)?;
+        Ok((tasks, held))
+    }
+
+    /// Runs tasks; `deliver` gets each part of an output with the number of its stage, in order.
+    fn execute(
+        &self,
+        tasks: &Tasks,
+        held: u64,
+        deliver: impl FnMut(usize, Value) -> Result<()> + Send,
+    ) -> Result<Report> {
+        engine::execute(self, tasks, held, &Mutex::new(deliver))
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("workers", &self.workers)
+            .field("memory", &self.memory())
+            .field("io_in_flight", &self.io_in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+fn metas(rasters: &[LazyRaster]) -> Result<Vec<Meta>> {
+    rasters.iter().map(|raster| raster.meta().cloned()).collect()
+}
+
+fn zero(meta: &Meta) -> swath_core::dtype::Scalar {
+    use swath_core::dtype::{DType, Scalar};
+    if meta.dtype == DType::Bool { Scalar::Bool(false) } else { Scalar::Int(0) }
+}
+
+fn pieces(value: Value) -> Vec<(usize, Arc<Chunk>)> {
+    match value {
+        Value::Pieces(pieces) => pieces,
+        _ => Vec::new(),
+    }
+}
+
+/// Bytes pinned by the sources of a run, each source once.
+fn pinned_bytes(tasks: &Tasks) -> u64 {
+    tasks.sources().iter().map(|used| used.pinned_bytes).sum()
+}
+
+/// What to call the pixels of a raster: its source, if it is one, else its operation.
+fn source_name(raster: &LazyRaster) -> Result<String> {
+    use swath_core::expr::Op;
+    Ok(match &raster.node()?.op {
+        Op::Source(source) => ChunkSource::name(source.as_ref()).to_owned(),
+        op => op.to_string(),
+    })
+}

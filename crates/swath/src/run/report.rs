@@ -1,0 +1,49 @@
+//! What a run took.
+
+use std::fmt;
+use std::time::Duration;
+
+use swath_core::text::{bytes, count};
+
+/// What a run took, in time, requests, bytes and memory.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Time from start to end.
+    pub wall: Duration,
+    /// Time that workers spent in tasks, added up over all of them.
+    pub cpu: Duration,
+    /// Tasks run.
+    pub tasks: usize,
+    /// Requests to remote files, retries included; local reads are none.
+    pub requests: u64,
+    /// Bytes read from remote and local files.
+    pub bytes: u64,
+    /// Blocks decoded.
+    pub blocks: u64,
+    /// The most bytes accounted at a time, pinned chunks and results included.
+    pub peak_memory: u64,
+    /// Size of the file written; 0 for what stays in memory.
+    pub output_bytes: u64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wall, cpu, tasks, requests, bytes: read, blocks, peak_memory, output_bytes } = self;
+        write!(
+            f,
+            "{:.3} s (workers busy {:.3} s), {} tasks, {} requests, {} read, {} blocks decoded, peak {}",
+            wall.as_secs_f64(),
+            cpu.as_secs_f64(),
+            count(*tasks as u64),
+            count(*requests),
+            bytes(*read),
+            count(*blocks),
+            bytes(*peak_memory)
+        )?;
+        if *output_bytes > 0 {
+            write!(f, ", {} written", bytes(*output_bytes))?;
+        }
+        Ok(())
+    }
+}
