@@ -122,7 +122,10 @@ impl GraphBuilder {
     }
 
     /// The finished graph.
-    pub fn build(self) -> Graph {
+    pub fn build(mut self) -> Graph {
+        self.specs.shrink_to_fit();
+        self.dependencies.starts.shrink_to_fit();
+        self.dependencies.targets.shrink_to_fit();
         let dependents = self.dependencies.reversed();
         Graph { specs: self.specs, dependencies: self.dependencies, dependents }
     }

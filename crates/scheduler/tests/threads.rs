@@ -318,9 +318,13 @@ fn cancel_wakes_sleeping_workers_and_late_replies_are_harmless() {
 #[test]
 fn a_cancelled_token_starts_nothing() {
     let graph = graph(&[(CPU, &[]), (IO, &[])]);
+    let started = AtomicUsize::new(0);
+    let start = || started.fetch_add(1, Ordering::Relaxed);
     let script = Script {
-        execute: Box::new(|_, _| panic!("nothing runs")),
-        begin: Box::new(|_, _| panic!("nothing is begun")),
+        execute: Box::new(|task, _| Err(format!("{task} is start {}", start()))),
+        begin: Box::new(|_, _| {
+            start();
+        }),
         ..Script::default()
     };
     let control = Control::default();
@@ -328,6 +332,7 @@ fn a_cancelled_token_starts_nothing() {
     for result in [execute(&graph, &script, &limits(2), &control), execute_serial(&graph, &script, &control)] {
         assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
     }
+    assert_eq!(started.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -354,6 +359,22 @@ fn deliveries_come_in_order_and_one_at_a_time() {
     run(&graph, &script, 4).expect("nothing fails");
     drop(script);
     assert_eq!(next.into_inner(), 500);
+}
+
+#[test]
+fn tasks_made_ready_together_wake_two_workers() {
+    let graph = graph(&[(IO, &[]), (CPU, &[0]), (CPU, &[0])]);
+    for _ in 0..50 {
+        // Each of the two waits for the other, so a worker that sleeps on is a hang.
+        let both = std::sync::Barrier::new(2);
+        let begin = |_, reply: TestReply| drop(std::thread::spawn(move || reply.send(Ok(Vec::new()))));
+        let execute_task = |_, _| {
+            both.wait();
+            Ok(Vec::new())
+        };
+        let script = Script { begin: Box::new(begin), execute: Box::new(execute_task), ..Script::default() };
+        run(&graph, &script, 2).expect("nothing fails");
+    }
 }
 
 #[test]

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Check that swath and the programs of today read each other's files and compute the same pixels.
+
+    python tests/interop/check.py [--size 2196 | --full] [--work target/interop] [--only TEXT]
+
+Wants the packages of requirements.txt and cargo. The scene comes from the baseline's make_scene.py, whose folder
+SWATH_BASELINE names (../shared/baseline by default), or from swath's demo where there is none. SWATH names the command to
+check; without it, it is built. Each check prints a line; the last line is `N passed, N failed`.
+"""
+import argparse
+import hashlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import rasterio
+import rioxarray
+from rasterio.transform import from_origin
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BASELINE = os.path.abspath(os.environ.get("SWATH_BASELINE", os.path.join(ROOT, "../shared/baseline")))
+LESSON = "mask(visual, isin(scl, [8, 9]), 0)"
+FULL = "mask(visual, isin(repeat(scl, [1, 2, 2]), [8, 9]), 0)"
+NDVI = "(nir - red) / (nir + red)"
+
+
+# The world: commands, scene, server.
+
+def cargo(*what):
+    done = subprocess.run(["cargo", "build", "--release", "--message-format=json", *what], cwd=ROOT, check=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return [m["executable"] for m in map(json.loads, done.stdout.splitlines()) if m.get("executable")][-1]
+
+
+class World:
+    def __init__(self, a):
+        self.work = os.path.abspath(a.work)
+        os.makedirs(self.work, exist_ok=True)
+        self.swath = os.environ.get("SWATH") or cargo("-p", "swath-cli")
+        serve = cargo("-p", "swath-demo", "--example", "serve")
+        self.scenes = f"{self.work}/scene-{a.size}"
+        generate = []
+        if not os.path.exists(f"{self.scenes}/search.json"):
+            os.makedirs(self.scenes, exist_ok=True)
+            if os.path.exists(f"{BASELINE}/make_scene.py"):
+                subprocess.run([sys.executable, f"{BASELINE}/make_scene.py", self.scenes, "--size", str(a.size)], check=True)
+            else:
+                generate = ["--generate", "--size", str(a.size)]
+        self.server = subprocess.Popen([serve, self.scenes, "--latency-ms", "2", *generate], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, text=True)
+        self.url = self.server.stdout.readline().strip()
+        with open(f"{self.scenes}/search.json") as f:
+            self.item = json.load(f)["features"][-1]["id"]
+
+    def stop(self):
+        self.server.stdin.close()
+        self.server.wait()
+
+    def asset(self, name, base=None):
+        return f"{base or self.scenes}/{self.item}/{name}.tif"
+
+    def calc(self, expression, out, *more, **inputs):
+        """Path of what `swath calc` writes."""
+        out = f"{self.work}/{out}.tif"
+        names = [f"{name}={uri}" for name, uri in inputs.items()]
+        command = [self.swath, "calc", expression, *names, "-o", out, *more]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}"
+        return out
+
+
+def read(path, **how):
+    with rasterio.open(path, **how) as f:
+        return f.read()
+
+
+def same_pixels(got, expected):
+    assert got.dtype == expected.dtype, f"dtype {got.dtype}, not {expected.dtype}"
+    assert got.shape == expected.shape, f"shape {got.shape}, not {expected.shape}"
+    wrong = (got != expected) & ~(np.isnan(got) & np.isnan(expected))
+    if wrong.any():
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise AssertionError(f"{wrong.sum()} of {wrong.size} pixels differ, first {first}: {got[first]}, not {expected[first]}")
+
+
+def describe(path, layout=True, **how):
+    """What rasterio reports of a file, apart from its pixels."""
+    with rasterio.open(path, **how) as f:
+        told = dict(crs=f.crs, transform=f.transform, nodata="nan" if f.nodata != f.nodata else f.nodata,
+                    dtypes=f.dtypes, shape=f.shape, count=f.count)
+        if layout:
+            told.update(blocks=f.block_shapes, compression=f.compression, interleave=f.interleaving)
+        return told
+
+
+def same_description(got, expected):
+    wrong = [f"{key} {got[key]}, not {value}" for key, value in expected.items() if got[key] != value]
+    assert not wrong, "; ".join(wrong)
+
+
+# The checks: (name, function of the world).
+
+def lesson_is_that_of_dask(world, base, out):
+    how = dict(lock=False)
+    scl = rioxarray.open_rasterio(world.asset("SCL"), chunks=(1, 512, 512), **how)
+    visual = rioxarray.open_rasterio(world.asset("visual"), overview_level=0, chunks=(3, 512, 512), **how)
+    expected = visual.where(~scl.squeeze().isin([8, 9]), other=0).compute(scheduler="threads", num_workers=2).to_numpy()
+    got = world.calc(LESSON, out, visual=world.asset("visual", base) + "@0", scl=world.asset("SCL", base))
+    same_pixels(read(got), expected)
+    same_description(describe(got), describe(world.asset("visual"), overview_level=0))
+
+
+def full_resolution_is_that_of_numpy(world, base, out):
+    scl, visual = read(world.asset("SCL"))[0], read(world.asset("visual"))
+    expected = np.where(np.isin(scl.repeat(2, 0).repeat(2, 1), [8, 9]), np.uint8(0), visual)
+    got = world.calc(FULL, out, visual=world.asset("visual", base), scl=world.asset("SCL", base))
+    same_pixels(read(got), expected)
+    same_description(describe(got), describe(world.asset("visual")))
+
+
+def ndvi_is_that_of_numpy(world):
+    nir, red = read(world.asset("B08")), read(world.asset("B04"))
+    valid = (nir != 0) & (red != 0)
+    wide, sum_ = nir.astype(np.int32) - red, nir.astype(np.int32) + red
+    expected = np.full(nir.shape, np.nan, np.float32)
+    np.divide(wide.astype(np.float32), sum_.astype(np.float32), out=expected, where=valid)
+    got = world.calc(NDVI, "ndvi", nir=world.asset("B08"), red=world.asset("B04"))
+    with rasterio.open(got) as f:
+        pixels, nodata = f.read(), f.nodata
+    same_pixels(np.where(pixels == nodata, np.float32(np.nan), pixels), expected)
+
+
+def bytes_do_not_depend_on_the_run(world, expression, **inputs):
+    hashes = {}
+    for threads, memory in itertools.product((1, 2, 3, 8), ("64M", "4G")):
+        out = world.calc(expression, "repeatable", "--threads", str(threads), "--memory", memory, **inputs)
+        with open(out, "rb") as f:
+            hashes.setdefault(hashlib.sha256(f.read()).hexdigest(), []).append((threads, memory))
+    assert len(hashes) == 1, f"outputs by hash: {hashes}"
+
+
+def rewritten_is_the_same(world, path, kept):
+    out = world.calc("x", "rewritten-" + os.path.basename(path)[:-4], x=path)
+    same_pixels(read(out), read(path))
+    same_description(describe(out, layout=kept), describe(path, layout=kept))
+    os.remove(out)
+
+
+# Files of every kind that GDAL makes.
+
+DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
+COMPRESSIONS = ("none", "deflate", "lzw", "zstd")
+LAYOUTS = {"tiled": dict(tiled=True, blockxsize=64, blockysize=48), "striped": dict(tiled=False, blockysize=7)}
+INTERLEAVES, ORDERS = ("pixel", "band"), ("LITTLE", "BIG")
+
+
+def pixels_of(dtype, seed):
+    """Smooth and noisy, down to the dtype's ends: 3 bands that fill no block at the rim."""
+    rng = np.random.default_rng(seed)
+    shape, dtype = (3, 101, 150), np.dtype(dtype)
+    if dtype.kind == "f":
+        data = rng.standard_normal(shape).cumsum(2).astype(dtype)
+        data.flat[:4] = 0, -0.0, np.finfo(dtype).max, np.finfo(dtype).tiny
+    else:
+        info = np.iinfo(dtype)
+        data = rng.integers(0, 100, shape).cumsum(2).astype(dtype)
+        data.flat[:4] = info.min, info.max, info.min + 1, info.max - 1
+    return data
+
+
+def make_file(folder, number, dtype, compression, layout, interleave, order):
+    """Predictor and nodata go round, so that each comes with each of the others."""
+    kind = np.dtype(dtype).kind
+    predictor = 1 if compression == "none" else (1, 2, 3 if kind == "f" else 2)[number % 3]
+    nodata = (None, 77, float("nan") if kind == "f" else 0)[number // 3 % 3]
+    data = pixels_of(dtype, number)
+    if nodata is not None:
+        data[:, 20:70, 30:120] = nodata
+    path = f"{folder}/{dtype}-{compression}-{layout}-{interleave}-{order.lower()}.tif"
+    how = {} if predictor == 1 else dict(predictor=predictor)
+    with rasterio.open(path, "w", driver="GTiff", count=3, height=data.shape[1], width=data.shape[2], dtype=dtype, nodata=nodata,
+                       crs="EPSG:32631", transform=from_origin(600000, 5900040, 20, 20), compress=compression,
+                       interleave=interleave, ENDIANNESS=order, BIGTIFF="YES" if number % 5 == 0 else "NO",
+                       **LAYOUTS[layout], **how) as f:
+        f.write(data)
+    return path
+
+
+def checks(world):
+    places = (("local", None), ("http", world.url))
+    for place, base in places:
+        yield f"lesson at overview 0, {place}", lambda b=base, p=place: lesson_is_that_of_dask(world, b, f"lesson-{p}")
+    for place, base in places:
+        yield f"lesson at full resolution, {place}", lambda b=base, p=place: full_resolution_is_that_of_numpy(world, b, f"full-{p}")
+    yield "NDVI", lambda: ndvi_is_that_of_numpy(world)
+    scl, visual = world.asset("SCL"), world.asset("visual")
+    yield "same bytes in every run, lesson", lambda: bytes_do_not_depend_on_the_run(world, LESSON, visual=visual + "@0", scl=scl)
+    yield "same bytes in every run, full resolution", lambda: bytes_do_not_depend_on_the_run(world, FULL, visual=visual, scl=scl)
+    yield "same bytes in every run, NDVI", lambda: bytes_do_not_depend_on_the_run(
+        world, NDVI, nir=world.asset("B08"), red=world.asset("B04"))
+    folder = f"{world.work}/kinds"
+    os.makedirs(folder, exist_ok=True)
+    for number, kind in enumerate(itertools.product(DTYPES, COMPRESSIONS, LAYOUTS, INTERLEAVES, ORDERS)):
+        # What is tiled and written by a codec that swath has is written as it was.
+        yield f"rewritten: {', '.join(kind)}".lower(), lambda n=number, k=kind: rewritten_is_the_same(
+            world, make_file(folder, n, *k), kept=k[2] == "tiled")
+
+
+def attempt(check):
+    try:
+        check()
+    except Exception as error:  # whatever it is, the other checks go on
+        return str(error) if isinstance(error, AssertionError) else traceback.format_exc()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--work", default=f"{ROOT}/target/interop")
+    p.add_argument("--size", type=int, default=2196, help="10 m pixels a side of the scene")
+    p.add_argument("--full", action="store_const", dest="size", const=10980, help="a scene of 10980 pixels a side")
+    p.add_argument("--only", default="", help="only the checks whose name contains this")
+    a = p.parse_args()
+    world, passed, failed = World(a), 0, 0
+    try:
+        plan = [(name, check) for name, check in checks(world) if a.only in name]
+        large = [c for c in plan if not c[0].startswith("rewritten")]
+        small = [c for c in plan if c[0].startswith("rewritten")]
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = itertools.chain(map(attempt, (c for _, c in large)), pool.map(attempt, (c for _, c in small)))
+            for (name, _), error in zip(large + small, outcomes):
+                passed, failed = passed + (error is None), failed + (error is not None)
+                print(f"{name} ... {'ok' if error is None else 'FAILED'}" + (f"\n    {error}" if error else ""), flush=True)
+    finally:
+        world.stop()
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
