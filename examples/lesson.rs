@@ -36,7 +36,8 @@ fn lesson(scene: &swath::Item, run: &Run, out: &Path) -> swath::Result<Duration>
     // Opening costs one request a file and reads no pixels: 20 m classes, and the 10 m image at its first overview,
     // which has 20 m pixels too. Chunks are how much of an array one piece of work may hold.
     let scl = swath::open(scene.asset("SCL")?)?;
-    let visual = OpenOptions::new().overview(Overview::Level(0)).chunks([3, 2048, 2048]).open(scene.asset("visual")?)?;
+    let visual =
+        OpenOptions::new().overview(Overview::Level(0)).chunks([3, 2048, 2048]).open(scene.asset("visual")?)?;
     println!("{visual}\n");
 
     // `persist` runs now and keeps the chunks: this is where the bytes travel and are decoded.

@@ -17,8 +17,12 @@ const ARROWS: &[(&str, &str)] = &[
 const TEST_ARROWS: &[(&str, &str)] = &[("swath", "swath-demo"), ("swath-io", "swath-demo")];
 
 /// Crates that only one of ours may name, in any dependency table but that of tests.
-const PRIVATE: &[(&str, &str)] =
-    &[("tokio", "swath-io"), ("object_store", "swath-io"), ("tiff", "swath-io"), ("crossbeam-deque", "swath-scheduler")];
+const PRIVATE: &[(&str, &str)] = &[
+    ("tokio", "swath-io"),
+    ("object_store", "swath-io"),
+    ("tiff", "swath-io"),
+    ("crossbeam-deque", "swath-scheduler"),
+];
 
 fn manifests() -> Vec<toml::Table> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -65,7 +69,11 @@ fn some_crates_are_named_in_one_place_only() {
     for manifest in manifests() {
         for (name, owner) in PRIVATE {
             let used = names(&manifest, "dependencies").iter().any(|used| used == name);
-            assert!(!used || package(&manifest) == *owner, "{} names {name}, which only {owner} may", package(&manifest));
+            assert!(
+                !used || package(&manifest) == *owner,
+                "{} names {name}, which only {owner} may",
+                package(&manifest)
+            );
         }
     }
 }

@@ -9,11 +9,8 @@ fn open(served: &Served, chunks: Chunks) -> (LazyRaster, LazyRaster) {
     let items = swath::ItemCollection::open(served.server.url("search.json")).unwrap();
     let scene = items.last().unwrap();
     let scl = OpenOptions::new().chunks(spatial(chunks)).open(scene.asset("SCL").unwrap()).unwrap();
-    let visual = OpenOptions::new()
-        .overview(Overview::Level(0))
-        .chunks(chunks)
-        .open(scene.asset("visual").unwrap())
-        .unwrap();
+    let visual =
+        OpenOptions::new().overview(Overview::Level(0)).chunks(chunks).open(scene.asset("visual").unwrap()).unwrap();
     (scl, visual)
 }
 
@@ -65,8 +62,7 @@ fn classes_repeated_onto_the_fine_grid_mask_it_as_numpys_repeat_does() {
     let pixels = masked(&fine, &visual).compute().unwrap();
 
     let (side, coarse) = (1300, read_pixels(&scl));
-    let repeated: Vec<u8> =
-        (0..side * side).map(|i| coarse[(i / side / 2) * (side / 2) + (i % side) / 2]).collect();
+    let repeated: Vec<u8> = (0..side * side).map(|i| coarse[(i / side / 2) * (side / 2) + (i % side) / 2]).collect();
     assert_eq!(pixels.data().as_slice::<u8>().unwrap(), naive_mask(&repeated, &read_pixels(&visual)));
     let error = visual.mask(&scl.squeeze().unwrap().isin([8, 9]).unwrap(), 0).unwrap_err();
     assert!(error.to_string().contains("repeat([1, 2, 2]) on the second"), "{error}");
@@ -89,13 +85,16 @@ fn every_needed_byte_travels_once_in_any_chunking() {
         let run = Run::threads(2);
         let (_, report) = run.persist_with_report((&scl, &visual)).unwrap();
         let stats = served.server.stats();
-        assert_eq!((report.requests, report.bytes), (stats.requests as u64, stats.bytes), "the report tells what happened");
+        assert_eq!(
+            (report.requests, report.bytes),
+            (stats.requests as u64, stats.bytes),
+            "the report tells what happened"
+        );
         assert_bytes_once(&served, &format!("persist, {chunks:?}"));
 
         // Streamed, misaligned chunks need the same block several times.
         served.server.reset();
-        let pixels: usize =
-            run.chunks(&visual).unwrap().map(|chunk| chunk.unwrap().region.volume()).sum();
+        let pixels: usize = run.chunks(&visual).unwrap().map(|chunk| chunk.unwrap().region.volume()).sum();
         assert_eq!(pixels, 3 * 1100 * 1100);
         assert_bytes_once(&served, &format!("chunks, {chunks:?}"));
     }
@@ -215,7 +214,8 @@ fn a_stream_that_is_dropped_stops_its_run() {
 fn several_outputs_share_what_they_read() {
     let served = Served::new(2200);
     let (scl, visual) = open(&served, Chunks::Auto);
-    let (a, b) = (masked(&scl, &visual), visual.mask(&scl.squeeze().unwrap().isin([3]).unwrap(), Fill::Nodata).unwrap());
+    let (a, b) =
+        (masked(&scl, &visual), visual.mask(&scl.squeeze().unwrap().isin([3]).unwrap(), Fill::Nodata).unwrap());
     served.server.reset();
     let (a, b) = Run::threads(2).compute((&a, &b)).unwrap();
     assert_bytes_once(&served, "two outputs");

@@ -34,6 +34,13 @@ pub fn lengths(shape: &[usize]) -> String {
     shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ")
 }
 
+/// The end of a long URI or path: the part that tells files apart.
+pub fn short(name: &str) -> String {
+    const LENGTH_MAX: usize = 46;
+    let cut = name.chars().count().saturating_sub(LENGTH_MAX);
+    if cut == 0 { name.to_owned() } else { format!("…{}", name.chars().skip(cut + 1).collect::<String>()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +51,13 @@ mod tests {
         assert_eq!(bytes(1024), "1.0 KiB");
         assert_eq!(bytes(1024 * 1024 - 1), "1.0 MiB");
         assert_eq!(bytes(90 << 20), "90.0 MiB");
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_end() {
+        assert_eq!(short("scene/SCL.tif"), "scene/SCL.tif");
+        let name = format!("https://example.org/{}/SCL.tif", "x".repeat(60));
+        assert!(short(&name).ends_with("x/SCL.tif") && short(&name).chars().count() == 46);
     }
 
     #[test]

@@ -218,15 +218,42 @@ fn most_drawn_expressions_are_valid() {
     assert!(valid > 300, "only {valid} of 400: the property above would test little");
 }
 
+/// Pixels in memory that claim to lie in a file.
+#[derive(Debug)]
+struct OnDisk(swath_core::source::MemorySource);
+
+impl ChunkSource for OnDisk {
+    fn meta(&self) -> &Meta {
+        self.0.meta()
+    }
+    fn name(&self) -> &str {
+        "on disk"
+    }
+    fn block_shape(&self) -> Shape {
+        self.0.block_shape()
+    }
+    fn place(&self, _block: usize) -> Result<swath_core::source::Place> {
+        Ok(swath_core::source::Place::Direct { bytes: 100 })
+    }
+    fn begin_fetch(&self, range: std::ops::Range<u64>, reply: swath_core::source::Reply) {
+        self.0.begin_fetch(range, reply);
+    }
+    fn decode(&self, block: usize, bytes: &[u8]) -> Result<Arc<swath_core::chunk::Chunk>> {
+        self.0.decode(block, bytes)
+    }
+}
+
 #[test]
-fn a_block_that_several_chunks_need_is_decoded_once() {
-    let raster = swath_core::testing::chunked([3, 64, 64], [3, 16, 16], |b, y, x| (b + y + x) as u8);
-    let raster = raster.rechunk(&[1, 10, 10]).unwrap();
-    let job = Job::new(&[(&raster, Target::Chunks)]).unwrap();
-    let tasks = job.tasks(&RangePolicy::default()).unwrap();
-    let decodes =
-        (0..tasks.len()).filter(|task| matches!(tasks.kind(*task), swath_core::exec::TaskKind::Decode { .. })).count();
-    assert_eq!((decodes, tasks.totals()[0].blocks), (16, 16));
+fn a_block_that_several_chunks_need_is_decoded_once_and_a_pinned_one_never() {
+    let decodes = |source: Arc<dyn ChunkSource>| {
+        let raster = LazyRaster::from_source(source).rechunk(&[1, 10, 10]).unwrap();
+        let tasks = Job::new(&[(&raster, Target::Chunks)]).unwrap().tasks(&RangePolicy::default()).unwrap();
+        (0..tasks.len()).filter(|task| matches!(tasks.kind(*task), swath_core::exec::TaskKind::Decode { .. })).count()
+    };
+    let meta = Meta { chunks: [1, 3, 16, 16], ..Meta::new(Dims::BYX, [1, 3, 64, 64], DType::U8) };
+    let pixels = || memory(meta.clone(), |b, y, x| (b + y + x) as u8);
+    assert_eq!(decodes(Arc::new(OnDisk(pixels()))), 16);
+    assert_eq!(decodes(Arc::new(pixels())), 0);
 }
 
 #[test]

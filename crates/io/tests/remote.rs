@@ -1,4 +1,5 @@
 //! Files behind HTTP: how many requests they cost, and what happens when the network or the server fails.
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
 mod common;
 

@@ -6,7 +6,7 @@ use swath_core::error::Result;
 use swath_core::exec::{Job, Target, TaskKind, Tasks};
 use swath_core::expr::LazyRaster;
 use swath_core::plan::explain::tree;
-use swath_core::text::{bytes, count};
+use swath_core::text::{bytes, count, short};
 use swath_scheduler::serial_peak;
 
 use crate::run::{Run, engine};
@@ -50,16 +50,31 @@ pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
     let serial = serial_peak(&engine::graph(&tasks)).bytes + held;
     let limit = run.memory();
     if serial <= limit {
-        let _ = writeln!(out, "memory   {} one task at a time, at most {} (the limit) with all workers", bytes(serial), bytes(limit));
+        let _ = writeln!(
+            out,
+            "memory   {} one task at a time, at most {} (the limit) with all workers",
+            bytes(serial),
+            bytes(limit)
+        );
     } else {
-        let _ = writeln!(out, "memory   {} needed, more than the limit of {}: this run would be refused", bytes(serial), bytes(limit));
+        let _ = writeln!(
+            out,
+            "memory   {} needed, more than the limit of {}: this run would be refused",
+            bytes(serial),
+            bytes(limit)
+        );
     }
     Ok(out)
 }
 
 fn reads(out: &mut String, tasks: &Tasks) {
     for (used, totals) in tasks.sources().iter().zip(tasks.totals()) {
-        let mut line = format!("  {:<44} {} of {} blocks", used.source.name(), count(totals.blocks), count(used.blocks.len() as u64));
+        let mut line = format!(
+            "  {:<58} {} of {} blocks",
+            short(used.source.name()),
+            count(totals.blocks),
+            count(used.blocks.len() as u64)
+        );
         let _ = match (totals.requests, totals.bytes) {
             (0, 0) => write!(line, " in memory"),
             (0, read) => write!(line, ", {}", bytes(read)),

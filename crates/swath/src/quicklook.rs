@@ -6,8 +6,8 @@ use std::path::Path;
 
 use swath_core::dtype::{DType, Element, Scalar};
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::raster::Raster;
 use swath_core::for_dtype;
+use swath_core::raster::Raster;
 
 mod sealed {
     pub trait Sealed {}

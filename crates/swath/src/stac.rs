@@ -102,7 +102,9 @@ impl Item {
         let mut items = ItemCollection::open(uri)?.items;
         match items.len() {
             1 => Ok(items.remove(0)),
-            count => Err(Error::corrupt(format!("{uri} holds {count} STAC items, not one: open it as an ItemCollection"))),
+            count => {
+                Err(Error::corrupt(format!("{uri} holds {count} STAC items, not one: open it as an ItemCollection")))
+            }
         }
     }
 
@@ -184,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_missing_asset_is_named_with_those_there_are() {
-        let text = br#"{"type": "Feature", "id": "S2A", "assets": {"SCL": {"href": "SCL.tif"}, "B04": {"href": "B04.tif"}}}"#;
+        let text =
+            br#"{"type": "Feature", "id": "S2A", "assets": {"SCL": {"href": "SCL.tif"}, "B04": {"href": "B04.tif"}}}"#;
         let collection = ItemCollection::parse("item.json", text).unwrap();
         let error = collection.last().unwrap().asset("visual").unwrap_err();
         assert_eq!(error.to_string(), "item S2A has no asset visual; it has B04, SCL");

@@ -229,6 +229,8 @@ impl Tasks {
         }
         let fetch = match self.place(source, block) {
             Place::Constant(_) => return Ok(None),
+            // Pinned pixels are there already: nothing to share, nothing to wait for.
+            Place::Direct { .. } if self.sources[source].pinned_bytes > 0 => return Ok(None),
             Place::Direct { .. } => None,
             Place::Remote(_) => Some(self.provide_range(source, self.uses[source].range_of[block])?),
         };

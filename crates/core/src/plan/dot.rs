@@ -9,7 +9,7 @@ use super::{Plan, StepKind};
 use crate::exec::{Job, TaskKind, Tasks, Totals};
 use crate::expr::Op;
 use crate::shape::{ChunkGrid, Region};
-use crate::text::{bytes, count};
+use crate::text::{bytes, count, short};
 
 /// How close a drawing looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,13 +159,6 @@ fn look(kind: &StepKind) -> Look {
     }
 }
 
-/// The last parts of a long URI or path: what tells files apart.
-fn short(name: &str) -> String {
-    const LENGTH_MAX: usize = 46;
-    let length = name.chars().count();
-    if length <= LENGTH_MAX { name.to_owned() } else { format!("…{}", name.chars().skip(length - LENGTH_MAX).collect::<String>()) }
-}
-
 fn step_id(node: NodeIndex) -> String {
     format!("s{}", node.index())
 }
@@ -227,7 +220,13 @@ fn layers(dot: &mut Dot, tasks: &Tasks) {
         let computes = stage.task_count() as u64;
         let blocks = stage.pieces.len() as u64;
         dot.cluster(&format!("stage{index}"), &format!("stage {index}"), |dot| {
-            let label = format!("compute\n{} task{}, {} block{}", count(computes), plural(computes), count(blocks), plural(blocks));
+            let label = format!(
+                "compute\n{} task{}, {} block{}",
+                count(computes),
+                plural(computes),
+                count(blocks),
+                plural(blocks)
+            );
             dot.node(&format!("compute{index}"), &label, Look::Compute);
         });
         dot.node(&format!("out{index}"), &format!("{}\n{}", short(&stage.name), describe(&stage.meta)), Look::Output);
@@ -365,7 +364,9 @@ fn written_chunks(dot: &mut Dot, plan: &Plan) {
                 dot.node(&format!("{}_{chunk}", step_id(node)), &place(&grid, chunk), look(&step.kind));
             }
         });
-        for (chunk, input) in (0..shown).flat_map(|chunk| plan.inputs(node).into_iter().map(move |input| (chunk, input))) {
+        for (chunk, input) in
+            (0..shown).flat_map(|chunk| plan.inputs(node).into_iter().map(move |input| (chunk, input)))
+        {
             let region = input_region(plan, node, input, &grid.region(chunk));
             let from = plan.step(input).meta.chunk_grid();
             for source in from.touching(&region).filter(|source| *source < visible[input.index()]) {

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use petgraph::graph::NodeIndex;
 
-use super::{Plan, StepKind};
+use super::{Plan, Step, StepKind};
 use crate::expr::{Op, Operand};
 use crate::meta::Meta;
 use crate::shape::visible;
-use crate::text::{count, lengths};
+use crate::text::{count, lengths, short};
 
 /// The steps that lead to output `index`, one a line, each under its user. A step that several use is printed once.
 pub fn tree(plan: &Plan, index: usize) -> String {
@@ -19,9 +19,9 @@ pub fn tree(plan: &Plan, index: usize) -> String {
     while let Some((node, lead, below)) = stack.pop() {
         let step = plan.step(node);
         let known = std::mem::replace(&mut seen[node.index()], true);
-        let title = format!("{lead}{}", step.label());
+        let title = format!("{lead}{}", short_label(step));
         let note = if known { "as above".to_owned() } else { describe(&step.meta) };
-        let _ = writeln!(out, "{title:<44} {note}{}", remark(plan, node));
+        let _ = writeln!(out, "{title:<60} {note}{}", remark(plan, node));
         if known {
             continue;
         }
@@ -33,6 +33,14 @@ pub fn tree(plan: &Plan, index: usize) -> String {
         }
     }
     out
+}
+
+fn short_label(step: &Step) -> String {
+    match &step.kind {
+        StepKind::Operation(Op::Source(source)) => format!("read {}", short(source.name())),
+        StepKind::Output { name, .. } => short(name),
+        _ => step.label(),
+    }
 }
 
 /// Shape, dtype and chunks of a step's result.

@@ -235,7 +235,8 @@ fn local_fetch(file: &LocalFile, range: Range<u64>) -> Result<Fetched> {
     let within = range.start <= range.end && range.end <= file.size();
     let len = within.then(|| usize::try_from(range.end - range.start).ok()).flatten();
     let Some(len) = len else {
-        return Err(Error::corrupt(format!("bytes {}..{} lie beyond the end of the file", range.start, range.end)));
+        let Range { start, end } = range;
+        return Err(Error::corrupt(format!("bytes {start}..{end} lie beyond the end of {}", file.name())));
     };
     let mut bytes = vec![0; len];
     file.read_into(range.start, &mut bytes)?;

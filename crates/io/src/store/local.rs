@@ -25,6 +25,10 @@ impl LocalFile {
         Ok(Self { name: name.to_owned(), file: Positional::new(file), size: metadata.len() })
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) const fn size(&self) -> u64 {
         self.size
     }

@@ -55,8 +55,8 @@ impl Location {
     /// Starts the output, with room for a head of `head_len` bytes. `sync` says whether to wait for the disk at the end.
     ///
     /// # Errors
-    /// `NotFound` where the directory does not exist, `Unavailable` where it cannot be written or something that is
-    /// no file has the name.
+    /// `NotFound` where the directory does not exist, `InvalidInput` where something that is no file has the name,
+    /// `Unavailable` where the directory cannot be written.
     pub(super) fn create(&self, head_len: u64, sync: bool, disk_bytes: Option<u64>) -> Result<Box<dyn Target>> {
         let path = resolve_link(&self.path);
         let cannot = |why: &str| format!("cannot write {}: {why}", self.name());
@@ -64,7 +64,7 @@ impl Location {
             && !metadata.is_file()
         {
             let what = if metadata.is_dir() { "it is a directory" } else { "it is no regular file" };
-            return Err(Error::new(ErrorKind::Unavailable, cannot(what)));
+            return Err(Error::invalid(cannot(what)));
         }
         let directory = directory_of(&path);
         let failed = |error: io::Error| match fs::metadata(directory) {
@@ -72,7 +72,7 @@ impl Location {
                 Error::new(ErrorKind::NotFound, cannot(&format!("directory {} does not exist", directory.display())))
             }
             Ok(metadata) if !metadata.is_dir() => {
-                Error::new(ErrorKind::Unavailable, cannot(&format!("{} is no directory", directory.display())))
+                Error::invalid(cannot(&format!("{} is no directory", directory.display())))
             }
             _ => Error::with_source(
                 ErrorKind::Unavailable,

@@ -338,8 +338,8 @@ fn a_target_that_cannot_be_written_is_an_error_of_begin() {
         ErrorKind::NotFound,
         expect!["cannot write DIR/missing/out.tif: directory DIR/missing does not exist"],
     );
-    check("file/out.tif", ErrorKind::Unavailable, expect!["cannot write DIR/file/out.tif: DIR/file is no directory"]);
-    check("folder", ErrorKind::Unavailable, expect!["cannot write DIR/folder: it is a directory"]);
+    check("file/out.tif", ErrorKind::InvalidInput, expect!["cannot write DIR/file/out.tif: DIR/file is no directory"]);
+    check("folder", ErrorKind::InvalidInput, expect!["cannot write DIR/folder: it is a directory"]);
 }
 
 #[test]

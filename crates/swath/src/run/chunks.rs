@@ -34,9 +34,16 @@ pub struct ChunkStream {
 
 enum State {
     /// Computes a chunk on the caller's thread when it is asked for.
-    Serial { serial: Serial<Arc<Tasks>>, cancel: Cancel },
+    Serial {
+        serial: Serial<Arc<Tasks>>,
+        cancel: Cancel,
+    },
     /// Computed ahead on other threads, inside the memory limit.
-    Threads { chunks: Receiver<Result<(usize, Arc<Chunk>)>>, cancel: Cancel, driver: Option<JoinHandle<()>> },
+    Threads {
+        chunks: Receiver<Result<(usize, Arc<Chunk>)>>,
+        cancel: Cancel,
+        driver: Option<JoinHandle<()>>,
+    },
     Ended,
 }
 
@@ -60,7 +67,8 @@ impl ChunkStream {
 /// What is known of a raster's part.
 fn window(meta: &Meta, region: &Region) -> Meta {
     let (rows, columns) = (region.range(Dim::Y), region.range(Dim::X));
-    let grid = meta.grid.as_ref().map(|grid| Arc::new(grid.window(rows.start, columns.start, rows.len(), columns.len())));
+    let grid =
+        meta.grid.as_ref().map(|grid| Arc::new(grid.window(rows.start, columns.start, rows.len(), columns.len())));
     Meta { shape: region.shape, chunks: region.shape, grid, ..meta.clone() }
 }
 
@@ -83,7 +91,8 @@ fn drive(run: &Run, tasks: Arc<Tasks>, held: u64) -> Result<State> {
             let _ = sender.send(Err(error));
         }
     });
-    let driver = driver.map_err(|error| Error::with_source(ErrorKind::Unavailable, "cannot start a thread for the run", error))?;
+    let driver = driver
+        .map_err(|error| Error::with_source(ErrorKind::Unavailable, "cannot start a thread for the run", error))?;
     Ok(State::Threads { chunks, cancel, driver: Some(driver) })
 }
 

@@ -72,7 +72,10 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
 
 /// The computation that task `task` is, or that it serves.
 fn stage_of(tasks: &Tasks, task: usize) -> TaskKind {
-    (task..tasks.len()).map(|task| tasks.kind(task)).find(|kind| matches!(kind, TaskKind::Compute { .. })).unwrap_or(TaskKind::Compute { stage: 0, index: 0 })
+    (task..tasks.len())
+        .map(|task| tasks.kind(task))
+        .find(|kind| matches!(kind, TaskKind::Compute { .. }))
+        .unwrap_or(TaskKind::Compute { stage: 0, index: 0 })
 }
 
 /// Runs tasks on the run's workers; `deliver` gets each part of an output with the number of its stage, in order.

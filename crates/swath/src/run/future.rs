@@ -35,7 +35,8 @@ impl<T: 'static> RunFuture<T> {
         let run = Run { cancel: cancel.clone(), ..run.clone() };
         let spawned = thread::Builder::new().name("swath-run".into()).spawn(move || {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&run)));
-            let result = result.map(|result| result.map(|value| Box::new(move || shape(value)) as Box<dyn FnOnce() -> T + Send>));
+            let result = result
+                .map(|result| result.map(|value| Box::new(move || shape(value)) as Box<dyn FnOnce() -> T + Send>));
             // The receiver is gone when the future was dropped: nobody wants the result.
             let _ = sender.send(result);
         });

@@ -161,7 +161,8 @@ impl Run {
             }
             Ok(())
         })?;
-        let rasters = metas.into_iter().zip(results).map(|(meta, chunk)| Raster::new(meta, chunk)).collect::<Result<_>>()?;
+        let rasters =
+            metas.into_iter().zip(results).map(|(meta, chunk)| Raster::new(meta, chunk)).collect::<Result<_>>()?;
         Ok((rasters, report))
     }
 

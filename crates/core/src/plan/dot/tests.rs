@@ -22,7 +22,9 @@ fn check(options: impl Into<DotOptions>, expected: &Expect) {
 
 #[test]
 fn operations_as_written_are_what_the_user_wrote() {
-    check(DotOptions::as_written(Detail::Operations), &expect![[r##"
+    check(
+        DotOptions::as_written(Detail::Operations),
+        &expect![[r##"
           s1 [label="memory\n1 × 8 × 8 u8, 1 chunk", shape=cylinder, fillcolor="#cfe2f3"];
           s2 [label="squeeze\n8 × 8 u8, 1 chunk", fillcolor="#eeeeee"];
           s3 [label="isin [8, 9]\n8 × 8 bool, 1 chunk", fillcolor="#d9ead3"];
@@ -35,12 +37,15 @@ fn operations_as_written_are_what_the_user_wrote() {
           s0 -> s4;
           s4 -> s5;
         }
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
 fn operations_after_the_optimiser_are_boxed_by_task() {
-    check(Detail::Operations, &expect![[r##"
+    check(
+        Detail::Operations,
+        &expect![[r##"
           s2 [label="memory\n3 × 8 × 8 u8, 4 chunks", shape=cylinder, fillcolor="#cfe2f3"];
           s0 [label="memory\n1 × 8 × 8 u8, 1 chunk", shape=cylinder, fillcolor="#cfe2f3"];
           s4 [label="result\n3 × 8 × 8 u8, 4 chunks", shape=folder, fillcolor="#fce5cd"];
@@ -54,12 +59,15 @@ fn operations_after_the_optimiser_are_boxed_by_task() {
           s2 -> s3;
           s3 -> s4;
         }
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
 fn layers_count_tasks() {
-    check(Detail::Layers, &expect![[r##"
+    check(
+        Detail::Layers,
+        &expect![[r##"
           subgraph cluster_source0 {
             label="memory"; style="rounded,dashed"; color="#999999";
             fetch0 [label="in memory\n1 block", shape=cylinder, fillcolor="#cfe2f3"];
@@ -77,7 +85,8 @@ fn layers_count_tasks() {
           fetch0 -> compute0;
           fetch1 -> compute0;
         }
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
