@@ -26,7 +26,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BASELINE = os.path.abspath(os.environ.get("SWATH_BASELINE", os.path.join(ROOT, "../shared/baseline")))
 LESSON = "mask(visual, isin(scl, [8, 9]), 0)"
 FULL = "mask(visual, isin(repeat(scl, [1, 2, 2]), [8, 9]), 0)"
-NDVI = "(nir - red) / (nir + red)"
 
 
 # The world: commands, scene, server.
@@ -123,18 +122,6 @@ def full_resolution_is_that_of_numpy(world, base, out):
     same_description(describe(got), describe(world.asset("visual")))
 
 
-def ndvi_is_that_of_numpy(world):
-    nir, red = read(world.asset("B08")), read(world.asset("B04"))
-    valid = (nir != 0) & (red != 0)
-    wide, sum_ = nir.astype(np.int32) - red, nir.astype(np.int32) + red
-    expected = np.full(nir.shape, np.nan, np.float32)
-    np.divide(wide.astype(np.float32), sum_.astype(np.float32), out=expected, where=valid)
-    got = world.calc(NDVI, "ndvi", nir=world.asset("B08"), red=world.asset("B04"))
-    with rasterio.open(got) as f:
-        pixels, nodata = f.read(), f.nodata
-    same_pixels(np.where(pixels == nodata, np.float32(np.nan), pixels), expected)
-
-
 def bytes_do_not_depend_on_the_run(world, expression, **inputs):
     hashes = {}
     for threads, memory in itertools.product((1, 2, 3, 8), ("64M", "4G")):
@@ -197,12 +184,9 @@ def checks(world):
         yield f"lesson at overview 0, {place}", lambda b=base, p=place: lesson_is_that_of_dask(world, b, f"lesson-{p}")
     for place, base in places:
         yield f"lesson at full resolution, {place}", lambda b=base, p=place: full_resolution_is_that_of_numpy(world, b, f"full-{p}")
-    yield "NDVI", lambda: ndvi_is_that_of_numpy(world)
     scl, visual = world.asset("SCL"), world.asset("visual")
     yield "same bytes in every run, lesson", lambda: bytes_do_not_depend_on_the_run(world, LESSON, visual=visual + "@0", scl=scl)
     yield "same bytes in every run, full resolution", lambda: bytes_do_not_depend_on_the_run(world, FULL, visual=visual, scl=scl)
-    yield "same bytes in every run, NDVI", lambda: bytes_do_not_depend_on_the_run(
-        world, NDVI, nir=world.asset("B08"), red=world.asset("B04"))
     folder = f"{world.work}/kinds"
     os.makedirs(folder, exist_ok=True)
     for number, kind in enumerate(itertools.product(DTYPES, COMPRESSIONS, LAYOUTS, INTERLEAVES, ORDERS)):

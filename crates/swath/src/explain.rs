@@ -46,25 +46,32 @@ pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
     out.push_str("\nreads\n");
     reads(&mut out, &tasks);
     let _ = writeln!(out, "\ntasks    {}", task_counts(&tasks));
-    let held = result_bytes + tasks.sources().iter().map(|used| used.pinned_bytes).sum::<u64>();
-    let serial = serial_peak(&engine::graph(&tasks)).bytes + held;
-    let limit = run.memory();
-    if serial <= limit {
-        let _ = writeln!(
-            out,
-            "memory   {} one task at a time, at most {} (the limit) with all workers",
-            bytes(serial),
-            bytes(limit)
-        );
-    } else {
-        let _ = writeln!(
-            out,
-            "memory   {} needed, more than the limit of {}: this run would be refused",
-            bytes(serial),
+    out.push_str(&memory(run, &tasks, result_bytes));
+    Ok(out)
+}
+
+/// What the run will hold: all that is known before it is the least and the most.
+fn memory(run: &Run, tasks: &Tasks, result_bytes: u64) -> String {
+    let held = result_bytes + engine::pinned_bytes(tasks);
+    let (limit, least) = (run.memory(), held + serial_peak(&engine::graph(tasks)).bytes);
+    if least > limit {
+        return format!(
+            "memory   {} needed, more than the limit of {}: this run would be refused\n",
+            bytes(least),
             bytes(limit)
         );
     }
-    Ok(out)
+    // With nothing in its way, everything is read ahead while every worker is at its largest task.
+    let (mut ahead, mut largest) = (0, 0);
+    for task in 0..tasks.len() {
+        let cost = tasks.cost(task);
+        match tasks.kind(task) {
+            TaskKind::Compute { .. } => largest = largest.max(cost.scratch + cost.output),
+            TaskKind::Fetch { .. } | TaskKind::Decode { .. } => ahead += cost.output,
+        }
+    }
+    let most = (held + ahead + largest * run.worker_count() as u64).clamp(least, limit);
+    format!("memory   {} to {}, limit {}\n", bytes(least), bytes(most), bytes(limit))
 }
 
 fn reads(out: &mut String, tasks: &Tasks) {

@@ -1,8 +1,8 @@
 //! Finding files in STAC documents: items, their assets, and where those lie. Only what opening needs is read.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_io::store::{Io, read_all};
@@ -32,8 +32,8 @@ pub struct Item {
     /// Properties as they are: `datetime`, `eo:cloud_cover`, `proj:epsg` …
     #[serde(default)]
     pub properties: serde_json::Map<String, serde_json::Value>,
-    /// The files, by key.
-    pub assets: BTreeMap<String, Asset>,
+    /// The files, by key, in the document's order.
+    pub assets: IndexMap<String, Asset>,
 }
 
 /// A file of an item.
@@ -190,7 +190,7 @@ mod tests {
             br#"{"type": "Feature", "id": "S2A", "assets": {"SCL": {"href": "SCL.tif"}, "B04": {"href": "B04.tif"}}}"#;
         let collection = ItemCollection::parse("item.json", text).unwrap();
         let error = collection.last().unwrap().asset("visual").unwrap_err();
-        assert_eq!(error.to_string(), "item S2A has no asset visual; it has B04, SCL");
+        assert_eq!(error.to_string(), "item S2A has no asset visual; it has SCL, B04");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -15,6 +16,7 @@ use swath_core::meta::Meta;
 use swath_core::raster::Raster;
 use swath_core::shape::{Dim, Region};
 
+use super::engine::Planned;
 use super::{Cancel, Run, Workers, engine, pieces};
 
 /// One chunk of a raster.
@@ -28,14 +30,14 @@ pub struct StreamedChunk {
 
 /// Chunks of a raster, in order; an iterator that stops the run when it is dropped.
 pub struct ChunkStream {
-    tasks: Arc<Tasks>,
+    planned: Arc<Planned>,
     state: State,
 }
 
 enum State {
     /// Computes a chunk on the caller's thread when it is asked for.
     Serial {
-        serial: Serial<Arc<Tasks>>,
+        serial: Serial<Shared>,
         cancel: Cancel,
     },
     /// Computed ahead on other threads, inside the memory limit.
@@ -47,17 +49,31 @@ enum State {
     Ended,
 }
 
+/// The tasks of a plan that outlives the borrow of it.
+struct Shared(Arc<Planned>);
+
+impl Deref for Shared {
+    type Target = Tasks;
+
+    fn deref(&self) -> &Tasks {
+        &self.0.tasks
+    }
+}
+
 impl ChunkStream {
-    pub(super) fn start(run: &Run, tasks: Arc<Tasks>, held: u64) -> Result<Self> {
+    pub(super) fn start(run: &Run, planned: Planned) -> Result<Self> {
+        let planned = Arc::new(planned);
         let state = match run.workers {
-            Workers::Serial => State::Serial { serial: Serial::new(Arc::clone(&tasks)), cancel: run.cancel.clone() },
-            Workers::Threads(_) => drive(run, Arc::clone(&tasks), held)?,
+            Workers::Serial => {
+                State::Serial { serial: Serial::new(Shared(Arc::clone(&planned))), cancel: run.cancel.clone() }
+            }
+            Workers::Threads(_) => drive(run, Arc::clone(&planned))?,
         };
-        Ok(Self { tasks, state })
+        Ok(Self { planned, state })
     }
 
     fn chunk(&self, piece: usize, chunk: Arc<Chunk>) -> Result<StreamedChunk> {
-        let stage = &self.tasks.stages()[0];
+        let stage = &self.planned.tasks.stages()[0];
         let region = stage.pieces.region(piece);
         let chunk = Arc::try_unwrap(chunk).unwrap_or_else(|shared| (*shared).clone());
         Ok(StreamedChunk { region, raster: Raster::new(window(&stage.meta, &region), chunk)? })
@@ -74,7 +90,7 @@ fn window(meta: &Meta, region: &Region) -> Meta {
 
 /// Starts a thread that runs the tasks and hands chunks over one by one: a chunk that nobody takes stops the delivery,
 /// and the memory limit stops what runs ahead of it.
-fn drive(run: &Run, tasks: Arc<Tasks>, held: u64) -> Result<State> {
+fn drive(run: &Run, planned: Arc<Planned>) -> Result<State> {
     let (sender, chunks) = bounded(0);
     let cancel = run.cancel.child();
     let run = Run { cancel: cancel.clone(), ..run.clone() };
@@ -86,7 +102,7 @@ fn drive(run: &Run, tasks: Arc<Tasks>, held: u64) -> Result<State> {
             }
             Ok(())
         };
-        let result = engine::execute(&run, &tasks, held, &Mutex::new(hand_over));
+        let result = engine::execute(&run, &planned, &Mutex::new(hand_over));
         if let Err(error) = result {
             let _ = sender.send(Err(error));
         }
@@ -142,6 +158,6 @@ impl Drop for State {
 
 impl fmt::Debug for ChunkStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChunkStream").field("stages", &self.tasks.stages().len()).finish_non_exhaustive()
+        f.debug_struct("ChunkStream").field("stages", &self.planned.tasks.stages().len()).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
@@ -35,9 +35,30 @@ pub(crate) fn graph(tasks: &Tasks) -> Graph {
     graph.build()
 }
 
-/// Checks before anything runs that the tasks can be run inside the limit, beside the bytes held throughout.
-pub(crate) fn admit(run: &Run, tasks: &Tasks, held: u64) -> Result<()> {
-    refuse(run, tasks, held, serial_peak(&graph(tasks)))
+/// Tasks that fit a run's memory limit, ready to be run.
+pub(crate) struct Planned {
+    pub(crate) tasks: Tasks,
+    graph: Graph,
+    /// Bytes that are held throughout: pinned chunks that are read, and results.
+    held: u64,
+}
+
+impl Planned {
+    /// Checks before anything runs that `tasks` can be run beside `results` bytes of results.
+    ///
+    /// # Errors
+    /// `Memory`, naming the stage and the chunk size that would fit.
+    pub(super) fn new(run: &Run, tasks: Tasks, results: u64) -> Result<Self> {
+        let held = results + pinned_bytes(&tasks);
+        let graph = graph(&tasks);
+        refuse(run, &tasks, held, serial_peak(&graph))?;
+        Ok(Self { tasks, graph, held })
+    }
+}
+
+/// Bytes pinned by the sources of a run, each source once.
+pub(crate) fn pinned_bytes(tasks: &Tasks) -> u64 {
+    tasks.sources().iter().map(|used| used.pinned_bytes).sum()
 }
 
 fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
@@ -45,10 +66,7 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
     if needed <= limit {
         return Ok(());
     }
-    let TaskKind::Compute { stage, .. } = stage_of(tasks, peak.task.0 as usize) else {
-        return Err(Error::new(ErrorKind::Memory, "the memory limit is too small"));
-    };
-    let stage = &tasks.stages()[stage as usize];
+    let stage = &tasks.stages()[stage_of(tasks, peak.task.0 as usize)];
     let [_, bands, rows, columns] = stage.pieces.chunk_shape();
     let pixel = (stage.meta.dtype.size() * bands) as u64;
     // What a chunk holds grows with its area; two thirds of the room are left to what it is computed from.
@@ -70,31 +88,46 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
     ))
 }
 
-/// The computation that task `task` is, or that it serves.
-fn stage_of(tasks: &Tasks, task: usize) -> TaskKind {
+/// The stage whose computation task `task` is, or serves.
+fn stage_of(tasks: &Tasks, task: usize) -> usize {
     (task..tasks.len())
-        .map(|task| tasks.kind(task))
-        .find(|kind| matches!(kind, TaskKind::Compute { .. }))
-        .unwrap_or(TaskKind::Compute { stage: 0, index: 0 })
+        .find_map(|task| match tasks.kind(task) {
+            TaskKind::Compute { stage, .. } => Some(stage as usize),
+            TaskKind::Fetch { .. } | TaskKind::Decode { .. } => None,
+        })
+        .expect("every fetch and decode serves a later computation")
+}
+
+/// CPU time that this process has used, all threads.
+#[cfg(unix)]
+fn cpu_time() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+}
+
+/// No portable clock counts CPU time: the time in which workers were busy stands for it.
+#[cfg(not(unix))]
+fn cpu_time() -> Option<Duration> {
+    None
 }
 
 /// Runs tasks on the run's workers; `deliver` gets each part of an output with the number of its stage, in order.
-pub(super) fn execute<D>(run: &Run, tasks: &Tasks, held: u64, deliver: &Mutex<D>) -> Result<Report>
+pub(super) fn execute<D>(run: &Run, planned: &Planned, deliver: &Mutex<D>) -> Result<Report>
 where
     D: FnMut(usize, Value) -> Result<()> + Send,
 {
-    let started = Instant::now();
-    let graph = graph(tasks);
+    let Planned { tasks, graph, held } = planned;
+    let (started, cpu_started) = (Instant::now(), cpu_time());
     let counters = Arc::new(Counters::default());
     let work = TaskWork { tasks, deliver, cancel: &run.cancel, counters: Arc::clone(&counters) };
     let observer = run.progress.clone().map(|watch| Arc::new(Watcher::new(watch, tasks.len())) as Arc<dyn Observer>);
     let control = Control { cancel: run.cancel.clone(), observer };
     let result = match run.workers {
-        Workers::Serial => swath_scheduler::execute_serial(&graph, &work, &control),
+        Workers::Serial => swath_scheduler::execute_serial(graph, &work, &control),
         Workers::Threads(threads) => {
-            let bytes = run.memory().saturating_sub(held);
+            let bytes = run.memory().saturating_sub(*held);
             let limits = Limits { threads, io_in_flight: run.io_in_flight, bytes };
-            swath_scheduler::execute(&graph, &work, &limits, &control)
+            swath_scheduler::execute(graph, &work, &limits, &control)
         }
     };
     let summary = result.map_err(|error| to_error(tasks, error))?;
@@ -102,7 +135,7 @@ where
     let local: u64 = planned.iter().filter(|totals| totals.requests == 0).map(|totals| totals.bytes).sum();
     Ok(Report {
         wall: started.elapsed(),
-        cpu: summary.cpu_busy,
+        cpu: cpu_time().zip(cpu_started).map_or(summary.cpu_busy, |(now, then)| now.saturating_sub(then)),
         tasks: tasks.len(),
         requests: counters.requests.load(Ordering::Relaxed),
         bytes: counters.bytes.load(Ordering::Relaxed) + local,

@@ -19,13 +19,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::exec::{Job, RangePolicy, Target, Tasks, Value};
+use swath_core::exec::{Job, RangePolicy, Target, Value};
 use swath_core::expr::LazyRaster;
 use swath_core::meta::Meta;
 use swath_core::raster::Raster;
 use swath_core::source::{ChunkSource, MemorySource};
 use swath_core::text::bytes;
 
+use self::engine::Planned;
 use crate::memory::default_limit;
 use crate::sink::Sink;
 
@@ -150,11 +151,11 @@ impl Run {
     }
 
     fn compute_all(&self, rasters: &[LazyRaster]) -> Result<(Vec<Raster>, Report)> {
-        let (tasks, held) = self.prepare(rasters, &Target::Pieces, "compute")?;
+        let planned = self.prepare(rasters, &Target::Pieces, "compute")?;
         let metas = metas(rasters)?;
         let mut results: Vec<_> = metas.iter().map(|meta| Chunk::filled(meta.shape, meta.dtype, zero(meta))).collect();
-        let report = self.execute(&tasks, held, |stage, value| {
-            let grid = tasks.stages()[stage].pieces;
+        let report = self.execute(&planned, |stage, value| {
+            let grid = planned.tasks.stages()[stage].pieces;
             for (piece, chunk) in pieces(value) {
                 let region = grid.region(piece);
                 chunk.copy_region(&swath_core::shape::Region::whole(region.shape), &mut results[stage], region.start);
@@ -184,16 +185,17 @@ impl Run {
     }
 
     fn persist_all(&self, rasters: &[LazyRaster]) -> Result<(Vec<LazyRaster>, Report)> {
-        let (tasks, held) = self.prepare(rasters, &Target::Pieces, "persist")?;
-        let mut pinned: Vec<Vec<_>> = tasks.stages().iter().map(|stage| vec![None; stage.pieces.len()]).collect();
-        let report = self.execute(&tasks, held, |stage, value| {
+        let planned = self.prepare(rasters, &Target::Pieces, "persist")?;
+        let mut pinned: Vec<Vec<_>> =
+            planned.tasks.stages().iter().map(|stage| vec![None; stage.pieces.len()]).collect();
+        let report = self.execute(&planned, |stage, value| {
             for (piece, chunk) in pieces(value) {
                 pinned[stage][piece] = Some(chunk);
             }
             Ok(())
         })?;
         let mut out = Vec::with_capacity(rasters.len());
-        for ((raster, stage), chunks) in rasters.iter().zip(tasks.stages()).zip(pinned) {
+        for ((raster, stage), chunks) in rasters.iter().zip(planned.tasks.stages()).zip(pinned) {
             let chunks: Option<Vec<_>> = chunks.into_iter().collect();
             let chunks = chunks.expect("a run that succeeds delivers every piece");
             let name = format!("persisted {}", source_name(raster)?);
@@ -211,8 +213,8 @@ impl Run {
     /// # Errors
     /// Those of the expression; later ones come from the iterator.
     pub fn chunks(&self, raster: &LazyRaster) -> Result<ChunkStream> {
-        let (tasks, held) = self.prepare(std::slice::from_ref(raster), &Target::Chunks, "chunks")?;
-        ChunkStream::start(self, Arc::new(tasks), held)
+        let planned = self.prepare(std::slice::from_ref(raster), &Target::Chunks, "chunks")?;
+        ChunkStream::start(self, planned)
     }
 
     /// Computes and writes everything that a sink describes; its output is visible only when it is complete.
@@ -223,12 +225,10 @@ impl Run {
     pub fn run(&self, sink: &Sink) -> Result<Report> {
         let target = sink.open()?;
         let job = Job::new(&[(sink.raster(), Target::Sink(Arc::clone(&target) as _))])?;
-        let tasks = job.tasks(&self.ranges)?;
-        let held = pinned_bytes(&tasks);
-        engine::admit(self, &tasks, held)?;
+        let planned = Planned::new(self, job.tasks(&self.ranges)?, 0)?;
         target.begin()?;
         let written = self
-            .execute(&tasks, held, |_, value| match value {
+            .execute(&planned, |_, value| match value {
                 Value::Encoded(blocks) => blocks.into_iter().try_for_each(|block| target.commit(block)),
                 _ => Err(Error::new(ErrorKind::Internal, "a sink's tasks give encoded blocks")),
             })
@@ -237,6 +237,13 @@ impl Run {
             target.abort();
         }
         written
+    }
+
+    pub(crate) const fn worker_count(&self) -> usize {
+        match self.workers {
+            Workers::Serial => 1,
+            Workers::Threads(count) => count,
+        }
     }
 
     pub(crate) const fn range_policy(&self) -> &RangePolicy {
@@ -269,8 +276,8 @@ impl Run {
         RunFuture::spawn(self, move |run| run.run(&sink), |report| report)
     }
 
-    /// The tasks that compute `rasters` into `target`, and the bytes that are held throughout.
-    fn prepare(&self, rasters: &[LazyRaster], target: &Target, verb: &str) -> Result<(Tasks, u64)> {
+    /// The tasks that compute `rasters` into `target`.
+    fn prepare(&self, rasters: &[LazyRaster], target: &Target, verb: &str) -> Result<Planned> {
         let outputs: Vec<_> = rasters.iter().map(|raster| (raster, target.clone())).collect();
         let tasks = Job::new(&outputs)?.tasks(&self.ranges)?;
         let results: u64 = match target {
@@ -289,19 +296,12 @@ impl Run {
                 ),
             ));
         }
-        let held = results + pinned_bytes(&tasks);
-        engine::admit(self, &tasks, held)?;
-        Ok((tasks, held))
+        Planned::new(self, tasks, results)
     }
 
     /// Runs tasks; `deliver` gets each part of an output with the number of its stage, in order.
-    fn execute(
-        &self,
-        tasks: &Tasks,
-        held: u64,
-        deliver: impl FnMut(usize, Value) -> Result<()> + Send,
-    ) -> Result<Report> {
-        engine::execute(self, tasks, held, &Mutex::new(deliver))
+    fn execute(&self, planned: &Planned, deliver: impl FnMut(usize, Value) -> Result<()> + Send) -> Result<Report> {
+        engine::execute(self, planned, &Mutex::new(deliver))
     }
 }
 
@@ -329,11 +329,6 @@ fn pieces(value: Value) -> Vec<(usize, Arc<Chunk>)> {
         Value::Pieces(pieces) => pieces,
         _ => Vec::new(),
     }
-}
-
-/// Bytes pinned by the sources of a run, each source once.
-fn pinned_bytes(tasks: &Tasks) -> u64 {
-    tasks.sources().iter().map(|used| used.pinned_bytes).sum()
 }
 
 /// What to call the pixels of a raster: its source, if it is one, else its operation.

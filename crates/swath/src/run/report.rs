@@ -11,7 +11,7 @@ use swath_core::text::{bytes, count};
 pub struct Report {
     /// Time from start to end.
     pub wall: Duration,
-    /// Time that workers spent in tasks, added up over all of them.
+    /// CPU time that the process used meanwhile, all threads; that of other work in the process counts too.
     pub cpu: Duration,
     /// Tasks run.
     pub tasks: usize,
@@ -32,7 +32,7 @@ impl fmt::Display for Report {
         let Self { wall, cpu, tasks, requests, bytes: read, blocks, peak_memory, output_bytes } = self;
         write!(
             f,
-            "{:.3} s (workers busy {:.3} s), {} tasks, {} requests, {} read, {} blocks decoded, peak {}",
+            "{:.3} s (CPU {:.3} s), {} tasks, {} requests, {} read, {} blocks decoded, peak {}",
             wall.as_secs_f64(),
             cpu.as_secs_f64(),
             count(*tasks as u64),
