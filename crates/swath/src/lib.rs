@@ -93,3 +93,8 @@ pub mod embed {
     pub use swath_core::source::{ChunkSource, Fetched, MemorySource, Place, Reply};
     pub use swath_core::testing::check_source;
 }
+
+/// The README's example is a test like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

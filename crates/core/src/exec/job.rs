@@ -119,7 +119,7 @@ const TASK_BYTES_MIN: usize = 1 << 20;
 const TASK_BYTES_MAX: usize = 16 << 20;
 
 /// The pieces in which an output is computed, and how many of them one task takes.
-pub(super) fn pieces(target: &Target, plan: &Plan, output: &OutputParts) -> (ChunkGrid, usize) {
+pub(super) fn pieces(target: &Target, output: &OutputParts) -> (ChunkGrid, usize) {
     let meta = &output.meta;
     let size = meta.dtype.size();
     match target {
@@ -130,13 +130,10 @@ pub(super) fn pieces(target: &Target, plan: &Plan, output: &OutputParts) -> (Chu
         }
         Target::Chunks => (meta.chunk_grid(), 1),
         Target::Pieces => {
-            let grid = output.leaves.first().map_or_else(
-                || meta.chunk_grid(),
-                |(source, view)| {
-                    let _ = plan;
-                    view.seen_blocks(&source.blocks())
-                },
-            );
+            let grid = output
+                .leaves
+                .first()
+                .map_or_else(|| meta.chunk_grid(), |(source, view)| view.seen_blocks(&source.blocks()));
             // A broadcast leaf has shorter axes than the output: cover the output with its blocks' shape.
             let grid = match grid.array_shape() == meta.shape {
                 true => grid,
@@ -172,6 +169,7 @@ pub(super) struct OutputParts {
     pub(super) program: crate::plan::program::Program,
     pub(super) leaves: Vec<(Arc<dyn ChunkSource>, View)>,
     pub(super) name: String,
+    pub(super) operations: Vec<String>,
 }
 
 /// Takes apart output `index`: its program, and the source and view of each leaf.
@@ -181,7 +179,7 @@ pub(super) fn output_parts(plan: &Plan, index: usize) -> Result<OutputParts> {
     };
     let output = plan.outputs()[index];
     let fused = *plan.inputs(output).first().ok_or_else(broken)?;
-    let StepKind::Fused { program, .. } = &plan.step(fused).kind else { return Err(broken()) };
+    let StepKind::Fused { program, names } = &plan.step(fused).kind else { return Err(broken()) };
     let leaves = plan
         .inputs(fused)
         .into_iter()
@@ -199,5 +197,6 @@ pub(super) fn output_parts(plan: &Plan, index: usize) -> Result<OutputParts> {
         program: program.clone(),
         leaves,
         name: plan.step(output).label(),
+        operations: names.clone(),
     })
 }

@@ -8,7 +8,6 @@ use crate::dtype::Scalar;
 use crate::error::Result;
 use crate::kernel::gather;
 use crate::meta::Meta;
-use crate::plan::Plan;
 use crate::plan::program::Program;
 use crate::shape::{ChunkGrid, Region, volume};
 use crate::source::ChunkSource;
@@ -39,6 +38,8 @@ pub struct Leaf {
 pub struct Stage {
     /// What to call it.
     pub name: String,
+    /// The operations that its program runs, as a person calls them.
+    pub operations: Vec<String>,
     /// What is known of its pixels.
     pub meta: Meta,
     /// What computes them.
@@ -54,12 +55,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(plan: &Plan, parts: OutputParts, target: &Target, sources: &mut Vec<SourceUse>) -> Self {
-        let (pieces, pieces_per_task) = pieces(target, plan, &parts);
+    pub(super) fn new(parts: OutputParts, target: &Target, sources: &mut Vec<SourceUse>) -> Self {
+        let (pieces, pieces_per_task) = pieces(target, &parts);
         let leaves =
             parts.leaves.iter().map(|(source, view)| Leaf { source: position(sources, source), view: *view }).collect();
-        let OutputParts { meta, program, name, .. } = parts;
-        Self { name, meta, program, leaves, pieces, pieces_per_task, target: target.clone() }
+        let OutputParts { meta, program, name, operations, .. } = parts;
+        Self { name, operations, meta, program, leaves, pieces, pieces_per_task, target: target.clone() }
     }
 
     /// Count of its tasks.

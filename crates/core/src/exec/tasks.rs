@@ -129,7 +129,7 @@ impl Tasks {
         let stages = targets
             .iter()
             .enumerate()
-            .map(|(index, target)| Ok(Stage::new(plan, output_parts(plan, index)?, target, &mut sources)))
+            .map(|(index, target)| Ok(Stage::new(output_parts(plan, index)?, target, &mut sources)))
             .collect::<Result<Vec<_>>>()?;
         let mut tasks = Self {
             uses: sources

@@ -52,7 +52,8 @@ impl From<Detail> for DotOptions {
 /// # Errors
 /// That of `tasks`.
 pub fn draw<E>(job: &Job, options: DotOptions, tasks: impl FnOnce() -> Result<Tasks, E>) -> Result<String, E> {
-    let mut dot = Dot::new();
+    // Many chunks side by side are a strip that no screen can show; below each other they can be scrolled.
+    let mut dot = Dot::new(if options.detail == Detail::Chunks { "LR" } else { "BT" });
     match (options.detail, options.optimized) {
         (Detail::Operations, true) => operations(&mut dot, job.unfused(), true),
         (Detail::Operations, false) => operations(&mut dot, job.written(), false),
@@ -97,9 +98,11 @@ struct Dot {
 }
 
 impl Dot {
-    fn new() -> Self {
+    fn new(direction: &str) -> Self {
         let mut dot = Self { text: String::from("digraph swath {\n"), depth: 1 };
-        dot.line("graph [rankdir=BT, fontname=\"Helvetica\", fontsize=11, nodesep=0.25, ranksep=0.45];");
+        dot.line(&format!(
+            "graph [rankdir={direction}, fontname=\"Helvetica\", fontsize=11, nodesep=0.2, ranksep=0.5];"
+        ));
         dot.line("node [shape=box, style=\"filled,rounded\", fontname=\"Helvetica\", fontsize=10, color=\"#666666\"];");
         dot.line("edge [color=\"#666666\", arrowsize=0.6, fontname=\"Helvetica\", fontsize=9];");
         dot
@@ -220,13 +223,9 @@ fn layers(dot: &mut Dot, tasks: &Tasks) {
         let computes = stage.task_count() as u64;
         let blocks = stage.pieces.len() as u64;
         dot.cluster(&format!("stage{index}"), &format!("stage {index}"), |dot| {
-            let label = format!(
-                "compute\n{} task{}, {} block{}",
-                count(computes),
-                plural(computes),
-                count(blocks),
-                plural(blocks)
-            );
+            let what = if stage.operations.is_empty() { "pass on".to_owned() } else { stage.operations.join("\n") };
+            let tasks = format!("{} task{}", count(computes), plural(computes));
+            let label = format!("{what}\n{tasks}, {} block{}", count(blocks), plural(blocks));
             dot.node(&format!("compute{index}"), &label, Look::Compute);
         });
         dot.node(&format!("out{index}"), &format!("{}\n{}", short(&stage.name), describe(&stage.meta)), Look::Output);

@@ -68,24 +68,24 @@ fn layers_count_tasks() {
     check(
         Detail::Layers,
         &expect![[r##"
-          subgraph cluster_source0 {
-            label="memory"; style="rounded,dashed"; color="#999999";
-            fetch0 [label="in memory\n1 block", shape=cylinder, fillcolor="#cfe2f3"];
-          }
-          subgraph cluster_source1 {
-            label="memory"; style="rounded,dashed"; color="#999999";
-            fetch1 [label="in memory\n4 blocks", shape=cylinder, fillcolor="#cfe2f3"];
-          }
-          subgraph cluster_stage0 {
-            label="stage 0"; style="rounded,dashed"; color="#999999";
-            compute0 [label="compute\n1 task, 1 block", fillcolor="#d9ead3"];
-          }
-          out0 [label="result\n3 × 8 × 8 u8, 4 chunks", shape=folder, fillcolor="#fce5cd"];
-          compute0 -> out0;
-          fetch0 -> compute0;
-          fetch1 -> compute0;
-        }
-    "##]],
+              subgraph cluster_source0 {
+                label="memory"; style="rounded,dashed"; color="#999999";
+                fetch0 [label="in memory\n1 block", shape=cylinder, fillcolor="#cfe2f3"];
+              }
+              subgraph cluster_source1 {
+                label="memory"; style="rounded,dashed"; color="#999999";
+                fetch1 [label="in memory\n4 blocks", shape=cylinder, fillcolor="#cfe2f3"];
+              }
+              subgraph cluster_stage0 {
+                label="stage 0"; style="rounded,dashed"; color="#999999";
+                compute0 [label="isin [8, 9]\nmask with 0\n1 task, 1 block", fillcolor="#d9ead3"];
+              }
+              out0 [label="result\n3 × 8 × 8 u8, 4 chunks", shape=folder, fillcolor="#fce5cd"];
+              compute0 -> out0;
+              fetch0 -> compute0;
+              fetch1 -> compute0;
+            }
+        "##]],
     );
 }
 
