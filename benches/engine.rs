@@ -1,0 +1,47 @@
+//! What the engine costs beside reading and writing: the lesson's kernel on pixels in memory, and planning.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use swath::{LazyRaster, Run, prelude::*};
+
+/// The lesson's mask over a scene in memory: classes and three bands of u8.
+fn masked(side: usize) -> LazyRaster {
+    let scl = swath::raster([1, side, side], |_, y, x| ((y / 64 + x / 64) % 12) as u8).unwrap();
+    let visual = swath::raster([3, side, side], |b, y, x| (b + y * 3 + x) as u8).unwrap();
+    visual.mask(&scl.squeeze().unwrap().isin([8, 9]).unwrap(), 0).unwrap()
+}
+
+fn kernels(criterion: &mut Criterion) {
+    let side = 2048;
+    let raster = masked(side);
+    let mut group = criterion.benchmark_group("kernel");
+    group.throughput(Throughput::Bytes((7 * side * side) as u64));
+    group.bench_function("isin and mask, 2048² × 3 u8, streamed", |bencher| {
+        bencher.iter(|| {
+            for chunk in Run::serial().chunks(&raster).unwrap() {
+                black_box(chunk.unwrap());
+            }
+        });
+    });
+    group.finish();
+}
+
+fn planning(criterion: &mut Criterion) {
+    let side = 8000;
+    let one = |bands| swath::raster([bands, 1, 1], |_, _, _| 1u8).unwrap().repeat([1, side, side]).unwrap();
+    let visual = one(3).rechunk(&[3, 80, 80]).unwrap();
+    let masked = visual.mask(&one(1).squeeze().unwrap().isin([8, 9]).unwrap(), 0).unwrap();
+    let mut group = criterion.benchmark_group("plan");
+    group.sample_size(10).throughput(Throughput::Elements(masked.chunk_count() as u64));
+    group.bench_function("10 000 chunks into tasks", |bencher| {
+        bencher.iter(|| black_box(Run::threads(2).chunks(&masked).unwrap()));
+    });
+    group.bench_function("operations of 10 000 chunks as DOT", |bencher| {
+        bencher.iter(|| black_box(masked.to_dot(swath::Detail::Operations).unwrap()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, kernels, planning);
+criterion_main!(benches);
