@@ -1,4 +1,5 @@
 //! What the engine costs beside reading and writing: the lesson's kernel on pixels in memory, and planning.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::hint::black_box;
 

@@ -2,6 +2,7 @@
 //!
 //! Run it with `cargo run --release --example lesson`. It makes a small scene and serves it on loopback first, with
 //! 50 ms of latency for each request, so that reading over the network feels as it does in life.
+#![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

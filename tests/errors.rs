@@ -1,4 +1,5 @@
 //! What goes wrong says what a user needs, and leaves nothing behind: no output, no temporary file.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The lesson end to end, on a served scene: pixels, requests, bytes, and the same output for any way to run it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! STAC documents: the demo's, and the real ones of the corpus that `SWATH_CORPUS` names.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 

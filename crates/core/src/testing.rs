@@ -25,7 +25,7 @@ pub fn chunked<T: Pixel>(
         chunks: [1, chunks[0], chunks[1], chunks[2]],
         ..Meta::new(Dims::BYX, [1, bands, rows, columns], T::DTYPE)
     };
-    LazyRaster::from_source(Arc::new(memory(meta, |b, y, x| pixel(b, y, x))))
+    LazyRaster::from_source(Arc::new(memory(meta, pixel)))
 }
 
 /// A source in memory of these pixels, one chunk for each of `meta`'s.

@@ -1,4 +1,5 @@
 //! Random expressions: what tasks compute equals what the expression means, pixel by pixel, for any chunking.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::sync::Arc;
 

@@ -54,7 +54,7 @@
 //! - A panic in a task becomes [`Error::Panic`], a lost reply [`Error::Abandoned`]; neither hangs the run.
 //!
 //! The decisions are made by [`State`], which has no thread, clock or channel and is tested by simulation; its
-//! [algorithm](https://github.com/swath-rs/swath/blob/main/crates/scheduler/src/state/README.md) has a page of its own.
+//! algorithm has a page of its own, `src/state/README.md` in this crate.
 
 #![forbid(unsafe_code)]
 

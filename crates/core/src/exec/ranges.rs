@@ -109,9 +109,8 @@ mod tests {
     #[test]
     fn blocks_needed_far_apart_in_time_do_not_pin_each_other() {
         let policy = RangePolicy { gap_max: 10, bytes_max: 200, requests_min: 1 };
-        let mut blocks = vec![0..100];
-        blocks.extend((0..10).map(|i| 1000 + i * 300..1100 + i * 300));
-        blocks.push(100..200);
+        let between = (0..10).map(|i| 1000 + i * 300..1100 + i * 300);
+        let blocks: Vec<_> = std::iter::once(0..100).chain(between).chain(std::iter::once(100..200)).collect();
         let ranges = plan(&blocks, &policy);
         assert!(ranges.contains(&(0..100)) && ranges.contains(&(100..200)), "{ranges:?}");
     }

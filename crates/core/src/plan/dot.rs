@@ -383,10 +383,9 @@ fn input_region(plan: &Plan, node: NodeIndex, input: NodeIndex, region: &Region)
     }
     let shape = plan.step(input).meta.shape;
     let mut out = *region;
-    for axis in 0..2 {
-        if shape[axis] == 1 {
-            (out.start[axis], out.shape[axis]) = (0, 1);
-        }
+    // Time and Band axes of length 1 are broadcast.
+    for (axis, _) in shape.iter().enumerate().take(2).filter(|(_, length)| **length == 1) {
+        (out.start[axis], out.shape[axis]) = (0, 1);
     }
     out
 }

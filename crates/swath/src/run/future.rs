@@ -12,12 +12,18 @@ use swath_core::error::{Error, ErrorKind, Result};
 
 use super::{Cancel, Run};
 
+/// A result that takes its form where it is awaited: the form itself need not cross threads.
+type Shaped<T> = Box<dyn FnOnce() -> T + Send>;
+
+/// How a run's thread ended: a panic, an error or a result.
+type Outcome<T> = thread::Result<Result<Shaped<T>>>;
+
 /// A run under way; dropping it stops the run, and nothing of its output is left.
 ///
 /// It needs no particular executor: the run has its own threads.
 #[must_use = "a future does nothing unless it is awaited, and dropping this one stops the run"]
 pub struct RunFuture<T> {
-    reply: oneshot::Receiver<thread::Result<Result<Box<dyn FnOnce() -> T + Send>>>>,
+    reply: oneshot::Receiver<Outcome<T>>,
     cancel: Cancel,
     finished: bool,
 }
@@ -35,8 +41,7 @@ impl<T: 'static> RunFuture<T> {
         let run = Run { cancel: cancel.clone(), ..run.clone() };
         let spawned = thread::Builder::new().name("swath-run".into()).spawn(move || {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&run)));
-            let result = result
-                .map(|result| result.map(|value| Box::new(move || shape(value)) as Box<dyn FnOnce() -> T + Send>));
+            let result = result.map(|result| result.map(|value| Box::new(move || shape(value)) as Shaped<T>));
             // The receiver is gone when the future was dropped: nobody wants the result.
             let _ = sender.send(result);
         });

@@ -51,7 +51,7 @@ pub struct Run {
     io_in_flight: usize,
     ranges: RangePolicy,
     cancel: Cancel,
-    progress: Option<Arc<dyn Fn(&Progress) + Send + Sync>>,
+    progress: Option<progress::Watch>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

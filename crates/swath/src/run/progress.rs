@@ -17,15 +17,18 @@ pub struct Progress {
     pub live_bytes: u64,
 }
 
+/// Who is told.
+pub(super) type Watch = Arc<dyn Fn(&Progress) + Send + Sync>;
+
 /// Passes the scheduler's events on as counts.
 pub(super) struct Watcher {
-    watch: Arc<dyn Fn(&Progress) + Send + Sync>,
+    watch: Watch,
     done: AtomicUsize,
     tasks: usize,
 }
 
 impl Watcher {
-    pub(super) fn new(watch: Arc<dyn Fn(&Progress) + Send + Sync>, tasks: usize) -> Self {
+    pub(super) fn new(watch: Watch, tasks: usize) -> Self {
         Self { watch, done: AtomicUsize::new(0), tasks }
     }
 }
