@@ -1,1 +1,36 @@
-fn main() {}
+//! The `swath` command: what is in a raster, raster algebra on the shell, and a demonstration of both.
+//!
+//! This crate knows words and terminals; everything it does to rasters is the library's. Standard output carries results
+//! only, standard error all the rest, and the exit code says whether to look: 0, 1 for a failure, 2 for a wrong command line.
+
+mod args;
+mod calc;
+mod demo;
+mod failure;
+mod info;
+mod output;
+mod progress;
+mod table;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+// Runs free large buffers on other threads than those that asked for them, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Info(args) => info::run(&args),
+        Command::Calc(args) => calc::run(&args),
+        Command::Demo(args) => demo::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

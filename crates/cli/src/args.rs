@@ -1,0 +1,226 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use swath::{Compression, Detail, GeoTiffOptions, Predictor};
+
+use crate::calc;
+use crate::units::{parse_duration, parse_rate, parse_size};
+
+const TOUR: &str = "\
+A short tour:
+  swath demo
+      makes a scene, masks its clouds serially and in parallel, and compares
+  swath info swath-demo/scene/*/visual.tif
+      tells what is in a file; a URL works as well, with one request
+  swath calc 'mask(v, isin(scl, [8, 9]), 0)' v=visual.tif@0 scl=SCL.tif -o out.tif
+      reads, computes and writes block by block; --explain tells what it would do
+
+Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+Results go to standard output, all else to standard error.";
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  swath info SCL.tif
+  swath info https://example.com/S2A_31UFU/visual.tif
+  swath info --json SCL.tif | jq '.overviews | length'";
+
+const DEMO_ABOUT: &str = "\
+Generates a scene of land cover and clouds, serves it on loopback over HTTP with a latency that feels like the internet, \
+and masks its clouds three times: one step after the other, with one worker that fetches ahead, and with several. \
+Prints how long each took, checks that all wrote the same bytes, and leaves the result, its task graph and a preview.
+
+What lies in the folder under the names of those files is replaced.";
+
+/// Lazy raster algebra over Cloud-Optimized GeoTIFF, in parallel, inside a memory limit.
+#[derive(Debug, Parser)]
+#[command(name = "swath", version, propagate_version = true, arg_required_else_help = true, after_help = TOUR)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print what a file says of itself: size, grid, blocks, overviews.
+    #[command(after_help = INFO_EXAMPLES)]
+    Info(InfoArgs),
+    /// Compute an expression of rasters, and write it as a GeoTIFF.
+    #[command(long_about = calc::ABOUT, after_long_help = calc::help(), after_help = calc::EXAMPLES)]
+    Calc(CalcArgs),
+    /// Mask the clouds of a generated scene over HTTP, serially and in parallel, and compare.
+    #[command(long_about = DEMO_ABOUT)]
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// Path or URL (http, https, file) of a GeoTIFF.
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    /// Print JSON, whose keys stay the same from version to version.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CalcArgs {
+    /// The expression, such as 'mask(visual, isin(scl, [8, 9]), 0)'; --help lists the functions.
+    #[arg(value_name = "EXPR")]
+    pub(crate) expression: String,
+    /// A raster by name. @0 is the first overview, as GDAL's OVERVIEW_LEVEL; without @, or with @full, full resolution.
+    #[arg(value_name = "NAME=URI[@LEVEL]", required = true, value_parser = calc::Input::parse)]
+    pub(crate) inputs: Vec<calc::Input>,
+    /// The GeoTIFF to write; one that exists is replaced when the new one is complete.
+    #[arg(short, long, value_name = "OUT.tif")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Showing what will run")]
+pub(crate) struct ShowArgs {
+    /// Print the plan with its requests, bytes, tasks and memory; with this, nothing is run.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Write the task graph as DOT, to standard output with -; nothing is run unless there is an --output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dot: Option<PathBuf>,
+    /// How close the graph looks: a node for each operation, kind of task, or task (up to 400).
+    #[arg(long, value_enum, value_name = "DETAIL", default_value_t = DotDetail::Operations)]
+    pub(crate) dot_detail: DotDetail,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct RunArgs {
+    /// Worker threads; as many as cores by default.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Run on one thread, one task and one request after the other.
+    #[arg(long, conflicts_with = "threads")]
+    pub(crate) serial: bool,
+    /// Bytes held at most, such as 512M or 2G; a quarter of the machine's memory by default.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// Show on standard error how far it is.
+    #[arg(long)]
+    pub(crate) progress: bool,
+    /// Do not say on standard error what the run took.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Output format (by default that of the first raster where possible, else 512 × 512 Deflate)"
+)]
+pub(crate) struct FormatArgs {
+    /// Compression of the blocks.
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    compress: Option<Compress>,
+    /// Effort of the compression: 1 to 12 for deflate, 1 to 22 for zstd.
+    #[arg(long, value_name = "N")]
+    level: Option<i32>,
+    /// What is done to samples before: 1 nothing, 2 differences, 3 for floats.
+    #[arg(long, value_name = "N", value_parser = PossibleValuesParser::new(["1", "2", "3"]))]
+    predictor: Option<String>,
+    /// Rows and columns of a block, a multiple of 16.
+    #[arg(long, value_name = "N")]
+    blocksize: Option<usize>,
+}
+
+impl FormatArgs {
+    pub(crate) fn options(&self) -> GeoTiffOptions {
+        let mut options = GeoTiffOptions::new();
+        if let Some(compress) = self.compress {
+            options = options.compression(compress.into());
+        }
+        if let Some(level) = self.level {
+            options = options.level(level);
+        }
+        if let Some(predictor) = self.predictor.as_deref().and_then(|tag| Predictor::from_tag(tag.parse().ok()?)) {
+            options = options.predictor(predictor);
+        }
+        if let Some(side) = self.blocksize {
+            options = options.block(side, side);
+        }
+        options
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DotDetail {
+    Operations,
+    Layers,
+    Chunks,
+}
+
+impl From<DotDetail> for Detail {
+    fn from(detail: DotDetail) -> Self {
+        match detail {
+            DotDetail::Operations => Self::Operations,
+            DotDetail::Layers => Self::Layers,
+            DotDetail::Chunks => Self::Chunks,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Compress {
+    None,
+    Deflate,
+    Lzw,
+    Zstd,
+}
+
+impl From<Compress> for Compression {
+    fn from(compress: Compress) -> Self {
+        match compress {
+            Compress::None => Self::None,
+            Compress::Deflate => Self::Deflate,
+            Compress::Lzw => Self::Lzw,
+            Compress::Zstd => Self::Zstd,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Folder for everything it writes.
+    #[arg(long, value_name = "DIR", default_value = "swath-demo")]
+    pub(crate) dir: PathBuf,
+    /// Pixels of 10 m along a side of the scene, an even number; a whole Sentinel-2 tile has 10980.
+    #[arg(long, value_name = "PIXELS", default_value_t = 5490, value_parser = clap::value_parser!(u32).range(32..=10980))]
+    pub(crate) size: u32,
+    /// Time that the server waits before each reply.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_duration)]
+    pub(crate) latency: Duration,
+    /// Mbit/s of each connection; not limited by default.
+    #[arg(long, value_name = "MBIT", value_parser = parse_rate)]
+    pub(crate) bandwidth: Option<f64>,
+    /// Workers of the third run.
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) threads: NonZeroUsize,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_does_not_contradict_itself() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,124 @@
+//! `swath calc`: an expression over named rasters, explained, drawn or run.
+
+mod ast;
+mod complaint;
+mod evaluate;
+mod functions;
+mod input;
+mod parse;
+
+pub(crate) use input::Input;
+
+use std::path::Path;
+
+use swath::prelude::*;
+use swath::{Detail, LazyRaster, Run, Sink};
+
+use crate::args::{CalcArgs, RunArgs};
+use crate::failure::Failure;
+use crate::{output, progress};
+
+pub(crate) const ABOUT: &str = "\
+Compute an expression of rasters, and write it as a GeoTIFF.
+
+Files are opened with one request each; only the blocks that the result needs are read, computed and written, in \
+parallel and inside the memory limit. A fill that does not fit the dtype, grids that differ or a condition that is none \
+are errors before anything runs. The output appears when it is complete: an error leaves nothing of it, an interrupt at \
+most a hidden temporary file beside it.";
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  Clouds become 0; the image's first overview has the classes' 20 m pixels:
+    swath calc 'mask(v, isin(scl, [8, 9]), 0)' v=visual.tif@0 scl=SCL.tif -o out.tif
+  What that would read and hold, without running it, and its graph:
+    swath calc 'mask(v, isin(scl, [8, 9]), 0)' v=visual.tif@0 scl=SCL.tif --explain
+    swath calc 'isin(scl, [4..=6])' scl=SCL.tif --dot - | dot -Tsvg > graph.svg
+  A part of a remote file, in half a gibibyte, as ZSTD:
+    swath calc 'window(red, 0, 4096, 0, 4096) > 1200' -o bright.tif \\
+        red=https://example.com/B04.tif --memory 512M --compress zstd";
+
+/// The language and the examples, for `--help`.
+pub(crate) fn help() -> String {
+    format!(
+        "Functions:\n{}\n\
+         Operators, the tightest first: ~ or !; &; ^; |; < <= > >= == != with a number;\n\
+         not; and; or. As in NumPy, & and | bind tighter than comparisons: write\n\
+         (a > 1) & (b < 2), or a > 1 and b < 2.\n\n\
+         Numbers: 7, -1.5, 1e3, 0xff, nan, inf; true and false. Arithmetic is not available yet.\n\n{EXAMPLES}",
+        functions::help()
+    )
+}
+
+pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
+    if args.output.is_none() && !args.show.explain && args.show.dot.is_none() {
+        let message = "nothing to do: name the output with -o OUT.tif, or ask for --explain or --dot FILE";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let raster = build(&args.expression, &args.inputs)?;
+    let run = settings(&args.run);
+    match &args.output {
+        Some(path) => {
+            let sink = raster.to_geotiff_with(path, args.format.options())?;
+            show(args, || run.explain(&sink), |detail| sink.to_dot(detail))?;
+            if args.show.explain { Ok(()) } else { write(&sink, run, &args.run) }
+        }
+        None => show(args, || run.explain(&raster), |detail| raster.to_dot(detail)),
+    }
+}
+
+/// The raster of an expression. What the text alone says wrong is told before any file is opened.
+fn build(source: &str, inputs: &[Input]) -> Result<LazyRaster, Failure> {
+    let complain = |complaint: complaint::Complaint| complaint.into_failure(source);
+    let names: Vec<_> = inputs.iter().map(|input| input.name.as_str()).collect();
+    if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
+        return Err(Failure::Usage(format!("the input {twice} is given twice")));
+    }
+    let expression = parse::parse(source).map_err(complain)?;
+    let used = evaluate::check_names(&expression, &names).map_err(complain)?;
+    let mut rasters = evaluate::Inputs::new();
+    for input in inputs.iter().filter(|input| used.contains(&input.name.as_str())) {
+        rasters.insert(input.name.clone(), input.open()?);
+    }
+    evaluate::evaluate(&expression, &rasters).map_err(complain)
+}
+
+fn settings(args: &RunArgs) -> Run {
+    let run = match (args.serial, args.threads) {
+        (true, _) => Run::serial(),
+        (false, Some(threads)) => Run::threads(threads.get()),
+        (false, None) => Run::default(),
+    };
+    match args.memory {
+        Some(bytes) => run.memory_limit(bytes),
+        None => run,
+    }
+}
+
+/// Prints the plan and writes the graph, where asked for.
+fn show(
+    args: &CalcArgs,
+    explain: impl FnOnce() -> swath::Result<String>,
+    draw: impl FnOnce(Detail) -> swath::Result<String>,
+) -> Result<(), Failure> {
+    if args.show.explain {
+        output::print(&explain()?)?;
+    }
+    match args.show.dot.as_deref() {
+        Some(path) if path == Path::new("-") => output::print(&draw(args.show.dot_detail.into())?),
+        Some(path) => output::write_file(path, draw(args.show.dot_detail.into())?),
+        None => Ok(()),
+    }
+}
+
+fn write(sink: &Sink, run: Run, args: &RunArgs) -> Result<(), Failure> {
+    let report = if args.progress {
+        let (run, _bar) = progress::shown(run);
+        sink.run(&run)?
+    } else {
+        sink.run(&run)?
+    };
+    if !args.quiet {
+        output::note(format_args!("{}: {report}", sink.path()));
+    }
+    Ok(())
+}

@@ -1,0 +1,549 @@
+//! From an expression to a lazy raster. The library checks shapes, dtypes, grids and fills; its errors get their place.
+
+use std::collections::BTreeMap;
+use std::slice::Iter;
+
+use swath::{DType, Error, Fill, LazyRaster, Scalar, Values};
+
+use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Span};
+use super::complaint::{Complaint, suggestion};
+use super::functions::Function;
+
+/// The most values that a list may have when its ranges are written out.
+const VALUES_MAX: usize = 65_536;
+
+type Evaluated<T> = Result<T, Complaint>;
+
+/// Rasters by name.
+pub(super) type Inputs = BTreeMap<String, LazyRaster>;
+
+/// What a part of an expression stands for.
+enum Value {
+    Raster(LazyRaster),
+    Scalar(Scalar),
+}
+
+/// The word for a fill that is the raster's nodata; an input of this name wins.
+const NODATA: &str = "nodata";
+
+/// Checks before any file is opened that every name is known, and returns those that are used.
+pub(super) fn check_names<'a>(expression: &'a Expr, known: &[&str]) -> Evaluated<Vec<&'a str>> {
+    let mut used = Vec::new();
+    collect_names(expression, known, &mut used)?;
+    Ok(used)
+}
+
+fn collect_names<'a>(expr: &'a Expr, known: &[&str], used: &mut Vec<&'a str>) -> Evaluated<()> {
+    match &expr.kind {
+        Kind::Name(name) if known.contains(&name.as_str()) => used.push(name),
+        Kind::Name(name) => return Err(unknown(name, &expr.span, known)),
+        Kind::Scalar(_) => {}
+        Kind::List(elements) => {
+            for Element { first, last } in elements {
+                collect_names(first, known, used)?;
+                last.iter().try_for_each(|(last, _)| collect_names(last, known, used))?;
+            }
+        }
+        Kind::Group(inner) | Kind::Not(_, inner) => collect_names(inner, known, used)?,
+        Kind::Logic(_, left, right) | Kind::Compare(_, left, right) => {
+            collect_names(left, known, used)?;
+            collect_names(right, known, used)?;
+        }
+        Kind::Call(function, arguments) => {
+            let is_word = |position: usize, name: &str| match position {
+                0 => false,
+                _ => function.takes_words() || name == NODATA && !known.contains(&name),
+            };
+            for (position, argument) in arguments.iter().enumerate() {
+                match &argument.kind {
+                    Kind::Name(name) if is_word(position, name) => {}
+                    _ => collect_names(argument, known, used)?,
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unknown(name: &str, place: &Span, known: &[&str]) -> Complaint {
+    let hint = suggestion(name, known.iter().copied());
+    Complaint::new(place, format!("there is no input {name}{hint}"))
+}
+
+/// The raster that an expression of `inputs` stands for.
+pub(super) fn evaluate(expression: &Expr, inputs: &Inputs) -> Evaluated<LazyRaster> {
+    match value(expression, inputs)? {
+        Value::Raster(raster) => Ok(raster),
+        Value::Scalar(value) => {
+            Err(Complaint::new(&expression.span, format!("{value} is one value: expected a raster here")))
+        }
+    }
+}
+
+fn value(expr: &Expr, inputs: &Inputs) -> Evaluated<Value> {
+    let raster = match &expr.kind {
+        Kind::Group(inner) => return value(inner, inputs),
+        Kind::Scalar(scalar) => return Ok(Value::Scalar(*scalar)),
+        Kind::Name(name) => inputs.get(name).cloned().ok_or_else(|| {
+            let known: Vec<_> = inputs.keys().map(String::as_str).collect();
+            unknown(name, &expr.span, &known)
+        })?,
+        Kind::List(_) => return Err(Complaint::new(&expr.span, "a list is only an argument, as in isin(x, [8, 9])")),
+        Kind::Not(invert, input) => not(*invert, input, &expr.span, inputs)?,
+        Kind::Logic(op, left, right) => logic(*op, left, right, &expr.span, inputs)?,
+        Kind::Compare(op, left, right) => compare(*op, left, right, &expr.span, inputs)?,
+        Kind::Call(function, arguments) => {
+            let mut arguments = Arguments { function, call: &expr.span, rest: arguments.iter(), inputs };
+            (function.build)(&mut arguments)?
+        }
+    };
+    Ok(Value::Raster(raster))
+}
+
+fn not(invert: Invert, input: &Expr, place: &Span, inputs: &Inputs) -> Evaluated<LazyRaster> {
+    let operand = match invert {
+        Invert::Symbol => evaluate(input, inputs)?,
+        Invert::Word => condition("not", input, inputs)?,
+    };
+    operator(!operand, place)
+}
+
+fn logic(op: Logic, left: &Expr, right: &Expr, place: &Span, inputs: &Inputs) -> Evaluated<LazyRaster> {
+    let operand = |expr: &Expr| match op.is_word() {
+        true => condition(op.symbol(), expr, inputs),
+        false => combined(op, expr, inputs),
+    };
+    let (left, right) = (operand(left)?, operand(right)?);
+    let combined = match op {
+        Logic::And | Logic::AndWord => left & right,
+        Logic::Or | Logic::OrWord => left | right,
+        Logic::Xor => left ^ right,
+    };
+    operator(combined, place)
+}
+
+/// An operand of `&`, `|` or `^`. A number there is mostly half of a comparison that was meant.
+fn combined(op: Logic, expr: &Expr, inputs: &Inputs) -> Evaluated<LazyRaster> {
+    match value(expr, inputs)? {
+        Value::Raster(raster) => Ok(raster),
+        Value::Scalar(_) => {
+            let message = format!(
+                "{0} combines rasters, not a raster and a value; it binds tighter than comparisons, as in NumPy: \
+                 put those in parentheses, (a == 1) {0} (b == 2)",
+                op.symbol()
+            );
+            Err(Complaint::new(&expr.span, message))
+        }
+    }
+}
+
+/// An operand of a word, which combines conditions and no bits.
+fn condition(word: &str, expr: &Expr, inputs: &Inputs) -> Evaluated<LazyRaster> {
+    let raster = evaluate(expr, inputs)?;
+    match raster.dtype() {
+        DType::Bool => Ok(raster),
+        dtype => {
+            let message =
+                format!("{word} takes conditions, and this is {dtype}: compare it first, for example with != 0");
+            Err(Complaint::about_rasters(&expr.span, message))
+        }
+    }
+}
+
+fn compare(op: Compare, left: &Expr, right: &Expr, place: &Span, inputs: &Inputs) -> Evaluated<LazyRaster> {
+    let (op, raster, scalar) = match (value(left, inputs)?, value(right, inputs)?) {
+        (Value::Raster(raster), Value::Scalar(scalar)) => (op, raster, scalar),
+        (Value::Scalar(scalar), Value::Raster(raster)) => (op.flipped(), raster, scalar),
+        (Value::Raster(_), Value::Raster(_)) => {
+            let message = "comparing two rasters is not available yet: compare with a number";
+            return Err(Complaint::new(place, message));
+        }
+        (Value::Scalar(_), Value::Scalar(_)) => {
+            return Err(Complaint::new(place, "there is no raster to compare in this"));
+        }
+    };
+    let compared = match op {
+        Compare::Lt => raster.lt(scalar),
+        Compare::Le => raster.le(scalar),
+        Compare::Gt => raster.gt(scalar),
+        Compare::Ge => raster.ge(scalar),
+        Compare::Eq => raster.eq(scalar),
+        Compare::Ne => raster.ne(scalar),
+    };
+    compared.map_err(|error| placed(&error, place))
+}
+
+/// The result of an operator. Its error names a line of this file, and the cause below it says what matters.
+fn operator(result: LazyRaster, place: &Span) -> Evaluated<LazyRaster> {
+    result.check().map_err(|error| {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Error>());
+        placed(cause.unwrap_or(&error), place)
+    })
+}
+
+fn placed(error: &Error, place: &Span) -> Complaint {
+    Complaint::about_rasters(place, error.chain())
+}
+
+/// The arguments of a call, taken one by one in their order; the parser has counted them.
+#[derive(Debug)]
+pub(super) struct Arguments<'a> {
+    function: &'static Function,
+    call: &'a Span,
+    rest: Iter<'a, Expr>,
+    inputs: &'a Inputs,
+}
+
+impl<'a> Arguments<'a> {
+    fn next(&mut self) -> Evaluated<&'a Expr> {
+        self.rest.next().ok_or_else(|| self.expected(self.call, "more arguments"))
+    }
+
+    fn expected(&self, place: &Span, wanted: &str) -> Complaint {
+        Complaint::new(place, format!("expected {wanted}, as in {}", self.function.usage))
+    }
+
+    pub(super) fn raster(&mut self) -> Evaluated<LazyRaster> {
+        evaluate(self.next()?, self.inputs)
+    }
+
+    pub(super) fn scalar(&mut self) -> Evaluated<Scalar> {
+        let expr = self.next()?;
+        literal(expr).ok_or_else(|| self.expected(&expr.span, "a value"))
+    }
+
+    /// A raster, a value, or `nodata` where no input has this name.
+    pub(super) fn fill(&mut self) -> Evaluated<Fill> {
+        let expr = self.next()?;
+        if let Kind::Name(name) = &expr.kind
+            && name == NODATA
+            && !self.inputs.contains_key(name)
+        {
+            return Ok(Fill::Nodata);
+        }
+        Ok(match value(expr, self.inputs)? {
+            Value::Raster(raster) => Fill::Raster(raster),
+            Value::Scalar(scalar) => Fill::Value(scalar),
+        })
+    }
+
+    pub(super) fn index(&mut self) -> Evaluated<usize> {
+        let expr = self.next()?;
+        self.count(expr)
+    }
+
+    fn count(&self, expr: &Expr) -> Evaluated<usize> {
+        let integer = literal(expr).and_then(Scalar::to_integer).and_then(|value| usize::try_from(value).ok());
+        integer.ok_or_else(|| self.expected(&expr.span, "an integer from 0"))
+    }
+
+    pub(super) fn number(&mut self) -> Evaluated<f64> {
+        let expr = self.next()?;
+        match literal(expr) {
+            Some(value @ (Scalar::Int(_) | Scalar::Float(_))) => Ok(value.to_f64()),
+            _ => Err(self.expected(&expr.span, "a number")),
+        }
+    }
+
+    /// A list of values, its ranges written out.
+    pub(super) fn values(&mut self) -> Evaluated<Values> {
+        let (place, elements) = self.list("a list of values")?;
+        let mut values = Vec::new();
+        for Element { first, last } in elements {
+            match last {
+                None => values.push(literal(first).ok_or_else(|| self.expected(&first.span, "a value"))?),
+                Some((last, inclusive)) => values.extend(range(first, last, *inclusive)?),
+            }
+            if values.len() > VALUES_MAX {
+                return Err(Complaint::new(place, format!("a list has at most {VALUES_MAX} values")));
+            }
+        }
+        Ok(values.into())
+    }
+
+    /// A list of integers from 0.
+    pub(super) fn lengths(&mut self) -> Evaluated<Vec<usize>> {
+        let (_, elements) = self.list("a list of integers")?;
+        let one = |element: &Element| match element {
+            Element { first, last: None } => self.count(first),
+            Element { first, .. } => Err(self.expected(&first.span, "an integer, no range")),
+        };
+        elements.iter().map(one).collect()
+    }
+
+    /// A list of as many integers as `N`.
+    pub(super) fn lengths_of<const N: usize>(&mut self, wanted: &str) -> Evaluated<[usize; N]> {
+        let place = self.rest.as_slice().first().map_or(self.call, |expr| &expr.span);
+        self.lengths()?.try_into().map_err(|_| self.expected(place, wanted))
+    }
+
+    fn list(&mut self, wanted: &str) -> Evaluated<(&'a Span, &'a [Element])> {
+        let expr = self.next()?;
+        match &expr.inner().kind {
+            Kind::List(elements) => Ok((&expr.span, elements)),
+            _ => Err(self.expected(&expr.span, wanted)),
+        }
+    }
+
+    /// One of the words that `read` knows.
+    pub(super) fn word<T>(&mut self, what: &str, read: fn(&str) -> Option<T>) -> Evaluated<T> {
+        let expr = self.next()?;
+        let word = match &expr.kind {
+            Kind::Name(name) => read(name),
+            _ => None,
+        };
+        word.ok_or_else(|| self.expected(&expr.span, what))
+    }
+
+    pub(super) fn optional_word<T>(&mut self, what: &str, read: fn(&str) -> Option<T>) -> Evaluated<Option<T>> {
+        if self.rest.len() == 0 { Ok(None) } else { self.word(what, read).map(Some) }
+    }
+
+    /// What the library made of the arguments.
+    pub(super) fn finish(&self, result: swath::Result<LazyRaster>) -> Evaluated<LazyRaster> {
+        result.map_err(|error| placed(&error, self.call))
+    }
+}
+
+fn literal(expr: &Expr) -> Option<Scalar> {
+    match expr.inner().kind {
+        Kind::Scalar(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// The integers of a range; of a long one only so many that the list is refused.
+fn range(first: &Expr, last: &Expr, inclusive: bool) -> Evaluated<impl Iterator<Item = Scalar> + use<>> {
+    let end = |expr: &Expr| {
+        let integer = literal(expr).and_then(Scalar::to_integer);
+        integer.ok_or_else(|| Complaint::new(&expr.span, "ranges are of integers"))
+    };
+    let range = end(first)?..end(last)?.saturating_add(i128::from(inclusive));
+    if range.is_empty() {
+        return Err(Complaint::new(&(first.span.start..last.span.end), "this range is empty"));
+    }
+    Ok(range.take(VALUES_MAX + 1).map(Scalar::Int))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::calc::parse::parse;
+
+    fn inputs() -> Inputs {
+        let scl = swath::raster([1, 8, 6], |_, y, x| (y + x) as u8).unwrap();
+        let visual = swath::raster([3, 8, 6], |b, y, x| (b + y + x) as u8).unwrap().with_nodata(0).unwrap();
+        let coarse = swath::raster([1, 4, 3], |_, y, _| y as i16).unwrap();
+        let reflectance = swath::raster([1, 8, 6], |_, y, x| (y * x) as f32).unwrap();
+        let named = [("scl", scl), ("visual", visual), ("coarse", coarse), ("refl", reflectance)];
+        named.into_iter().map(|(name, raster)| (name.to_owned(), raster)).collect()
+    }
+
+    fn evaluated(source: &str) -> Evaluated<LazyRaster> {
+        let inputs = inputs();
+        let known: Vec<_> = inputs.keys().map(String::as_str).collect();
+        let expression = parse(source)?;
+        check_names(&expression, &known)?;
+        evaluate(&expression, &inputs)
+    }
+
+    fn check(source: &str, expected: &str) {
+        let raster = evaluated(source).unwrap_or_else(|complaint| panic!("{}", complaint.show(source)));
+        assert_eq!(format!("{raster:?}"), format!("LazyRaster({expected})"), "{source}");
+    }
+
+    fn check_error(source: &str, expected: Expect) {
+        expected.assert_eq(&evaluated(source).unwrap_err().show(source));
+    }
+
+    #[test]
+    fn every_function_builds_its_operation() {
+        check("isin(scl, [8, 9])", "isin [8, 9], [1, 8, 6] bool");
+        check("isin(scl, [1, 4..7, 9..=10])", "isin [1, 4, 5, 6, 9, 10], [1, 8, 6] bool");
+        check("mask(visual, isin(scl, [8, 9]), 0)", "mask with 0, [3, 8, 6] u8");
+        check("mask(visual, scl > 3, nodata)", "mask with 0, [3, 8, 6] u8");
+        check("mask(scl, scl > 3, squeeze(scl))", "if else, [1, 8, 6] u8");
+        check("where(visual, squeeze(scl) > 3, 7)", "where, other 7, [3, 8, 6] u8");
+        check("if_else(scl > 3, 1, 0)", "if else, [1, 8, 6] u8");
+        check("valid(visual)", "valid, [3, 8, 6] bool");
+        check("cast(scl, i16)", "cast to i16, [1, 8, 6] i16");
+        check("cast(refl, uint8, saturate)", "cast to u8, [1, 8, 6] u8");
+        check("with_nodata(refl, nan)", "with_nodata, [1, 8, 6] f32");
+        check("without_nodata(visual)", "without_nodata, [3, 8, 6] u8");
+        check("squeeze(scl)", "squeeze, [8, 6] u8");
+        check("band(visual, 2)", "band 2, [8, 6] u8");
+        check("window(scl, 0, 4, 1, 3) >= 2", ">= 2, [1, 4, 2] bool");
+        check("slice(visual, band, 0, 2) == 1", "== 1, [2, 8, 6] bool");
+        check("repeat(coarse, [1, 2, 2]) == 1", "== 1, [1, 8, 6] bool");
+        check("rechunk(scl, [1, 4, 4])", "rechunk, [1, 8, 6] u8");
+    }
+
+    #[test]
+    fn operators_build_theirs_and_scalars_may_stand_on_either_side() {
+        check("scl < 3", "< 3, [1, 8, 6] bool");
+        check("3 < scl", "> 3, [1, 8, 6] bool");
+        check("3 == scl", "== 3, [1, 8, 6] bool");
+        check("~(scl != 3)", "not, [1, 8, 6] bool");
+        check("not scl != 3", "not, [1, 8, 6] bool");
+        check("(scl > 1) ^ (scl > 3)", "xor, [1, 8, 6] bool");
+        check("scl > 1 and scl < 3 or scl == 5", "or, [1, 8, 6] bool");
+        check("!scl", "not, [1, 8, 6] u8");
+    }
+
+    #[test]
+    fn what_the_library_refuses_is_marked() {
+        check_error(
+            "mask(visual, scl > 3, 300)",
+            expect![[r#"
+            column 1: cannot apply mask: fill: 300 does not fit u8, which holds 0 to 255: cast the raster to a wider dtype first
+              mask(visual, scl > 3, 300)
+              ^^^^^^^^^^^^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "mask(visual, scl, 0)",
+            expect![[r#"
+            column 1: cannot apply mask: the condition is u8, not bool; compare it first, for example with isin or ne(0)
+              mask(visual, scl, 0)
+              ^^^^^^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "mask(visual, coarse == 1, 0)",
+            expect![[r#"
+            column 1: cannot apply mask: the operands have 8 and 4 pixels along y, which is never broadcast; repeat([1, 2, 2]) on the second would make them meet
+              mask(visual, coarse == 1, 0)
+              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "(visual != 0) | (scl > 3)",
+            expect![[r#"
+            column 2: cannot apply !=: 0 is the raster's nodata, at which comparisons are always false; use !x.valid() to find it, or x.without_nodata() to treat it as an ordinary value
+              (visual != 0) | (scl > 3)
+               ^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "(scl > 3) & refl",
+            expect![[r#"
+            column 1: cannot apply & to f32: compare it first, for example with gt(0)
+              (scl > 3) & refl
+              ^^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "scl > 3 and visual",
+            expect![[r#"
+            column 13: and takes conditions, and this is u8: compare it first, for example with != 0
+              scl > 3 and visual
+                          ^^^^^^"#]],
+        );
+        check_error(
+            "clip_box(scl, 0, 0, 1, 1)",
+            expect![[r#"
+            column 1: cannot apply clip_box: the raster has no grid; set one with with_grid, or use window
+              clip_box(scl, 0, 0, 1, 1)
+              ^^^^^^^^^^^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "band(visual, 3)",
+            expect![[r#"
+            column 1: cannot apply band: band 3..4 of an axis that has 0..3
+              band(visual, 3)
+              ^^^^^^^^^^^^^^^"#]],
+        );
+    }
+
+    #[test]
+    fn arguments_of_the_wrong_kind_are_marked() {
+        check_error(
+            "isin(scl, 8)",
+            expect![[r#"
+            column 11: expected a list of values, as in isin(x, [values])
+              isin(scl, 8)
+                        ^"#]],
+        );
+        check_error(
+            "isin(scl, [9..4])",
+            expect![[r#"
+            column 12: this range is empty
+              isin(scl, [9..4])
+                         ^^^^"#]],
+        );
+        check_error(
+            "isin(scl, [0..1000000000])",
+            expect![[r#"
+            column 11: a list has at most 65536 values
+              isin(scl, [0..1000000000])
+                        ^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "mask(3, scl > 1, 0)",
+            expect![[r#"
+            column 6: 3 is one value: expected a raster here
+              mask(3, scl > 1, 0)
+                   ^"#]],
+        );
+        check_error(
+            "band(visual, -1)",
+            expect![[r#"
+            column 14: expected an integer from 0, as in band(x, index)
+              band(visual, -1)
+                           ^^"#]],
+        );
+        check_error(
+            "cast(visual, u9)",
+            expect![[r#"
+                column 14: expected a dtype, as in cast(x, dtype, error|saturate|wrap)
+                  cast(visual, u9)
+                               ^^"#]],
+        );
+        check_error(
+            "slice(visual, error, 0, 1)",
+            expect![[r#"
+            column 15: expected an axis, as in slice(x, time|band|y|x, start, end)
+              slice(visual, error, 0, 1)
+                            ^^^^^"#]],
+        );
+        check_error(
+            "repeat(coarse, [2, 2])",
+            expect![[r#"
+            column 16: expected [band, y, x], as in repeat(x, [band, y, x])
+              repeat(coarse, [2, 2])
+                             ^^^^^^"#]],
+        );
+        check_error(
+            "scl & 4 == 4",
+            expect![[r#"
+            column 7: & combines rasters, not a raster and a value; it binds tighter than comparisons, as in NumPy: put those in parentheses, (a == 1) & (b == 2)
+              scl & 4 == 4
+                    ^"#]],
+        );
+        check_error(
+            "scl < visual",
+            expect![[r#"
+            column 1: comparing two rasters is not available yet: compare with a number
+              scl < visual
+              ^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "7",
+            expect![[r#"
+            column 1: 7 is one value: expected a raster here
+              7
+              ^"#]],
+        );
+        check_error(
+            "isin(scl, [8]) & vsual",
+            expect![[r#"
+            column 18: there is no input vsual; did you mean visual?
+              isin(scl, [8]) & vsual
+                               ^^^^^"#]],
+        );
+        check_error(
+            "nodata",
+            expect![[r#"
+            column 1: there is no input nodata; known are coarse, refl, scl, visual
+              nodata
+              ^^^^^^"#]],
+        );
+    }
+}

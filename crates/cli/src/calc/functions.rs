@@ -1,0 +1,231 @@
+//! The functions of the language: a table of names, arguments and the operations of the library behind them.
+
+use std::ops::RangeInclusive;
+
+use swath::{DType, Dim, LazyRaster, Overflow};
+
+use super::ast::Span;
+use super::complaint::{Complaint, suggestion};
+use super::evaluate::Arguments;
+
+/// A function that an expression can call.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) name: &'static str,
+    /// How it is called.
+    pub(super) usage: &'static str,
+    /// What it gives.
+    about: &'static str,
+    counts: RangeInclusive<usize>,
+    pub(super) build: fn(&mut Arguments<'_>) -> Result<LazyRaster, Complaint>,
+}
+
+/// Arguments are taken in their order: each line reads as the call does.
+static FUNCTIONS: &[Function] = &[
+    Function {
+        name: "isin",
+        usage: "isin(x, [values])",
+        about: "whether each pixel is one of the values: [8, 9], [4..7] (without 7), [4..=7]",
+        counts: 2..=2,
+        build: |args| {
+            let (x, values) = (args.raster()?, args.values()?);
+            args.finish(x.isin(values))
+        },
+    },
+    Function {
+        name: "mask",
+        usage: "mask(x, condition, fill)",
+        about: "x, but fill where the condition is true; fill is a number, a raster or nodata",
+        counts: 3..=3,
+        build: |args| {
+            let (x, condition, fill) = (args.raster()?, args.raster()?, args.fill()?);
+            args.finish(x.mask(&condition, fill))
+        },
+    },
+    Function {
+        name: "where",
+        usage: "where(x, condition, other)",
+        about: "x where the condition is true, elsewhere other, as xarray's",
+        counts: 3..=3,
+        build: |args| {
+            let (x, condition, other) = (args.raster()?, args.raster()?, args.fill()?);
+            args.finish(x.where_(&condition, other))
+        },
+    },
+    Function {
+        name: "if_else",
+        usage: "if_else(condition, a, b)",
+        about: "a where the condition is true, elsewhere b; each a number or a raster",
+        counts: 3..=3,
+        build: |args| {
+            let (condition, a, b) = (args.raster()?, args.fill()?, args.fill()?);
+            args.finish(condition.if_else(a, b))
+        },
+    },
+    Function {
+        name: "valid",
+        usage: "valid(x)",
+        about: "whether each pixel is one, not nodata",
+        counts: 1..=1,
+        build: |args| {
+            let x = args.raster()?;
+            args.finish(x.valid())
+        },
+    },
+    Function {
+        name: "cast",
+        usage: "cast(x, dtype, error|saturate|wrap)",
+        about: "another dtype, such as u8, i16 or f32; by default a pixel that does not fit is an error",
+        counts: 2..=3,
+        build: |args| {
+            let (x, dtype, overflow) = (
+                args.raster()?,
+                args.word("a dtype", dtype)?,
+                args.optional_word("error, saturate or wrap", overflow)?,
+            );
+            args.finish(x.cast(dtype, overflow.unwrap_or_default()))
+        },
+    },
+    Function {
+        name: "with_nodata",
+        usage: "with_nodata(x, value)",
+        about: "x, of which pixels of this value are none",
+        counts: 2..=2,
+        build: |args| {
+            let (x, value) = (args.raster()?, args.scalar()?);
+            args.finish(x.with_nodata(value))
+        },
+    },
+    Function {
+        name: "without_nodata",
+        usage: "without_nodata(x)",
+        about: "x with all its pixels valid",
+        counts: 1..=1,
+        build: |args| {
+            let x = args.raster()?;
+            args.finish(x.without_nodata())
+        },
+    },
+    Function {
+        name: "squeeze",
+        usage: "squeeze(x)",
+        about: "x without time and band axes of length 1",
+        counts: 1..=1,
+        build: |args| {
+            let x = args.raster()?;
+            args.finish(x.squeeze())
+        },
+    },
+    Function {
+        name: "band",
+        usage: "band(x, index)",
+        about: "one band, counted from 0, without the band axis",
+        counts: 2..=2,
+        build: |args| {
+            let (x, index) = (args.raster()?, args.index()?);
+            args.finish(x.band(index))
+        },
+    },
+    Function {
+        name: "slice",
+        usage: "slice(x, time|band|y|x, start, end)",
+        about: "the pixels from start up to, not including, end along an axis",
+        counts: 4..=4,
+        build: |args| {
+            let (x, dim, start, end) = (args.raster()?, args.word("an axis", dim)?, args.index()?, args.index()?);
+            args.finish(x.slice(dim, start..end))
+        },
+    },
+    Function {
+        name: "window",
+        usage: "window(x, row0, row1, column0, column1)",
+        about: "these rows and columns, without row1 and column1",
+        counts: 5..=5,
+        build: |args| {
+            let x = args.raster()?;
+            let [row0, row1, column0, column1] = [args.index()?, args.index()?, args.index()?, args.index()?];
+            args.finish(x.window(row0..row1, column0..column1))
+        },
+    },
+    Function {
+        name: "clip_box",
+        usage: "clip_box(x, left, bottom, right, top)",
+        about: "the smallest window that covers a box in units of the CRS",
+        counts: 5..=5,
+        build: |args| {
+            let x = args.raster()?;
+            let [left, bottom, right, top] = [args.number()?, args.number()?, args.number()?, args.number()?];
+            args.finish(x.clip_box(left, bottom, right, top))
+        },
+    },
+    Function {
+        name: "repeat",
+        usage: "repeat(x, [band, y, x])",
+        about: "each pixel so often; [1, 2, 2] brings 20 m onto a 10 m grid",
+        counts: 2..=2,
+        build: |args| {
+            let (x, factors) = (args.raster()?, args.lengths_of("[band, y, x]")?);
+            args.finish(x.repeat(factors))
+        },
+    },
+    Function {
+        name: "rechunk",
+        usage: "rechunk(x, [lengths])",
+        about: "the same pixels in chunks of these lengths, one for each axis",
+        counts: 2..=2,
+        build: |args| {
+            let (x, lengths) = (args.raster()?, args.lengths()?);
+            args.finish(x.rechunk(&lengths))
+        },
+    },
+];
+
+impl Function {
+    /// The function of a name that stands at `place`.
+    pub(super) fn named(name: &str, place: &Span) -> Result<&'static Self, Complaint> {
+        FUNCTIONS.iter().find(|function| function.name == name).ok_or_else(|| {
+            let hint = suggestion(name, FUNCTIONS.iter().map(|function| function.name));
+            Complaint::new(place, format!("there is no function {name}{hint}"))
+        })
+    }
+
+    /// Whether its arguments after the first may be words, which it checks itself: `u8`, `saturate`, `band`.
+    pub(super) fn takes_words(&self) -> bool {
+        ["cast", "slice"].contains(&self.name)
+    }
+
+    pub(super) fn check_count(&self, count: usize, call: &Span) -> Result<(), Complaint> {
+        if self.counts.contains(&count) {
+            return Ok(());
+        }
+        let (least, most) = (self.counts.start(), self.counts.end());
+        let wanted = match (least, most) {
+            (1, 1) => "1 argument".to_owned(),
+            _ if least == most => format!("{least} arguments"),
+            _ => format!("{least} or {most} arguments"),
+        };
+        Err(Complaint::new(call, format!("{} takes {wanted}, not {count}: {}", self.name, self.usage)))
+    }
+}
+
+fn dtype(name: &str) -> Option<DType> {
+    DType::from_name(name)
+}
+
+fn overflow(name: &str) -> Option<Overflow> {
+    Some(match name {
+        "error" => Overflow::Error,
+        "saturate" => Overflow::Saturate,
+        "wrap" => Overflow::Wrap,
+        _ => return None,
+    })
+}
+
+fn dim(name: &str) -> Option<Dim> {
+    Dim::ALL.into_iter().find(|dim| dim.name() == name)
+}
+
+/// A line or two for each function, for `--help`.
+pub(super) fn help() -> String {
+    FUNCTIONS.iter().map(|Function { usage, about, .. }| format!("  {usage}\n        {about}\n")).collect()
+}
