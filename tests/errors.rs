@@ -137,6 +137,15 @@ fn a_mask_of_another_grid_prints_both_and_the_call_that_helps() {
 }
 
 #[test]
+fn repeat_is_proposed_only_where_it_helps() {
+    let served = Served::new(1200);
+    let scl = swath::open(served.path(&served.asset("SCL")).to_str().unwrap()).unwrap();
+    let part = scl.window(0..300, 0..300).unwrap().isin([8]).unwrap();
+    let error = scl.mask(&part, 0).unwrap_err().to_string();
+    assert!(error.contains("grids differ") && !error.contains("repeat"), "{error}");
+}
+
+#[test]
 fn a_fill_that_does_not_fit_is_an_error_where_it_is_written() {
     let cond = ramp().gt(3).unwrap();
     fails(ramp().mask(&cond, 300), ErrorKind::InvalidInput, &["mask", "300", "u8", "0 to 255"]);

@@ -34,11 +34,22 @@ pub fn lengths(shape: &[usize]) -> String {
     shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ")
 }
 
-/// The end of a long URI or path: the part that tells files apart.
+/// The end of a long URI or path, from a `/` on if it can be: the part that tells files apart.
 pub fn short(name: &str) -> String {
     const LENGTH_MAX: usize = 46;
-    let cut = name.chars().count().saturating_sub(LENGTH_MAX);
-    if cut == 0 { name.to_owned() } else { format!("…{}", name.chars().skip(cut + 1).collect::<String>()) }
+    let cut = name.chars().count().saturating_sub(LENGTH_MAX - 1);
+    if cut <= 1 {
+        return name.to_owned();
+    }
+    let end: String = name.chars().skip(cut).collect();
+    let whole = end.split_once('/').map(|(_, rest)| rest).filter(|rest| !rest.is_empty());
+    format!("…/{}", whole.unwrap_or(&end))
+}
+
+/// `1 request`, `2 requests`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
 }
 
 #[cfg(test)]
@@ -54,10 +65,18 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_keeps_its_end() {
+    fn a_long_name_keeps_its_last_parts_whole() {
         assert_eq!(short("scene/SCL.tif"), "scene/SCL.tif");
-        let name = format!("https://example.org/{}/SCL.tif", "x".repeat(60));
-        assert!(short(&name).ends_with("x/SCL.tif") && short(&name).chars().count() == 46);
+        assert_eq!(
+            short("https://example.org/archive/2020/S2A_31UFU_20200313_0_L2A/SCL.tif"),
+            "…/S2A_31UFU_20200313_0_L2A/SCL.tif"
+        );
+        assert!(short(&"x".repeat(100)).chars().count() <= 47);
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!((counted(1, "request"), counted(1200, "block")), ("1 request".into(), "1 200 blocks".into()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use swath_core::error::Result;
 use swath_core::exec::{Job, Target, TaskKind, Tasks};
 use swath_core::expr::LazyRaster;
 use swath_core::plan::explain::tree;
-use swath_core::text::{bytes, count, short};
+use swath_core::text::{bytes, count, counted, short};
 use swath_scheduler::serial_peak;
 
 use crate::run::{Run, engine};
@@ -85,7 +85,7 @@ fn reads(out: &mut String, tasks: &Tasks) {
         let _ = match (totals.requests, totals.bytes) {
             (0, 0) => write!(line, " in memory"),
             (0, read) => write!(line, ", {}", bytes(read)),
-            (requests, read) => write!(line, ", {} requests, {}", count(requests), bytes(read)),
+            (requests, read) => write!(line, ", {}, {}", counted(requests, "request"), bytes(read)),
         };
         if totals.gap_bytes > 0 {
             let _ = write!(line, " ({} of gaps)", bytes(totals.gap_bytes));

@@ -67,7 +67,7 @@ pub use swath_core::buffer::{Buffer, Pixel};
 pub use swath_core::dtype::{DType, Element, Scalar};
 pub use swath_core::error::{Error, ErrorKind, Result};
 pub use swath_core::exec::RangePolicy;
-pub use swath_core::expr::{Fill, LazyRaster, Overflow, Values};
+pub use swath_core::expr::{CompareOp, Fill, LazyRaster, Overflow, Values};
 pub use swath_core::grid::{Affine, Crs, GeoKeys, Grid};
 pub use swath_core::plan::dot::{Detail, DotOptions};
 pub use swath_core::raster::Raster;

@@ -214,18 +214,25 @@ fn grids_differ(operation: &str, a: &Meta, b: &Meta) -> Error {
 
 /// The call that would make the operands meet.
 fn hint(a: &Meta, b: &Meta) -> String {
-    let factor = |large: &Meta, small: &Meta| {
-        let [_, _, y, x] = small.shape;
-        let [_, _, rows, columns] = large.shape;
-        let whole = y > 0 && x > 0 && rows % y == 0 && columns % x == 0;
-        whole.then(|| (rows / y, columns / x)).filter(|factors| *factors != (1, 1))
-    };
-    match (factor(a, b), factor(b, a)) {
+    match (repeat_factors(a, b), repeat_factors(b, a)) {
         (Some((y, x)), _) => format!("; repeat([1, {y}, {x}]) on the second would make them meet"),
         (_, Some((y, x))) => format!("; repeat([1, {y}, {x}]) on the first would make them meet"),
         _ => {
             "; open both at one overview (Overview::Matching), or relabel one with with_grid if it is wrong".to_owned()
         }
+    }
+}
+
+/// The whole factors by which the pixels of `coarse` must be repeated to lie on those of `fine`, if there are any.
+fn repeat_factors(fine: &Meta, coarse: &Meta) -> Option<(usize, usize)> {
+    let [_, _, rows, columns] = fine.shape;
+    let [_, _, y, x] = coarse.shape;
+    let whole = y > 0 && x > 0 && rows % y == 0 && columns % x == 0 && (rows, columns) != (y, x);
+    let factors = whole.then(|| (rows / y, columns / x))?;
+    // A window of equal pixels is smaller as well; only where grids say so is it the same ground.
+    match (&fine.grid, &coarse.grid) {
+        (Some(fine), Some(coarse)) => coarse.divided(factors.0, factors.1).matches(fine).then_some(factors),
+        _ => Some(factors),
     }
 }
 

@@ -34,6 +34,14 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where there is no such band, or no Band axis.
     pub fn band(&self, index: usize) -> Result<Self> {
+        let meta = self.meta()?;
+        let count = meta.shape[Dim::Band.axis()];
+        if meta.dims.has(Dim::Band) && index >= count {
+            return Err(Error::invalid(format!(
+                "cannot apply band: there is no band {index}, they are counted 0 to {}",
+                count - 1
+            )));
+        }
         let sliced = self.part("band", Dim::Band, index..index.saturating_add(1))?;
         let node = sliced.node()?;
         let meta = Meta { dims: node.meta.dims.without(Dim::Band), ..node.meta.clone() };

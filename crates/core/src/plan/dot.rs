@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use petgraph::graph::NodeIndex;
 
-use super::explain::{describe, plural};
+use super::explain::describe;
 use super::{Plan, StepKind};
 use crate::exec::{Job, TaskKind, Tasks, Totals};
 use crate::expr::Op;
 use crate::shape::{ChunkGrid, Region};
-use crate::text::{bytes, count, short};
+use crate::text::{bytes, count, counted, short};
 
 /// How close a drawing looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -203,7 +203,7 @@ fn written_layers(dot: &mut Dot, plan: &Plan) {
     for node in plan.in_order() {
         let step = plan.step(node);
         let tasks = step.meta.chunk_grid().len() as u64;
-        let label = format!("{}\n{} task{}", step_label(plan, node), count(tasks), plural(tasks));
+        let label = format!("{}\n{}", step_label(plan, node), counted(tasks, "task"));
         dot.node(&step_id(node), &label, look(&step.kind));
         for input in plan.inputs(node) {
             dot.edge(&step_id(input), &step_id(node));
@@ -224,8 +224,7 @@ fn layers(dot: &mut Dot, tasks: &Tasks) {
         let blocks = stage.pieces.len() as u64;
         dot.cluster(&format!("stage{index}"), &format!("stage {index}"), |dot| {
             let what = if stage.operations.is_empty() { "pass on".to_owned() } else { stage.operations.join("\n") };
-            let tasks = format!("{} task{}", count(computes), plural(computes));
-            let label = format!("{what}\n{tasks}, {} block{}", count(blocks), plural(blocks));
+            let label = format!("{what}\n{}, {}", counted(computes, "task"), counted(blocks, "block"));
             dot.node(&format!("compute{index}"), &label, Look::Compute);
         });
         dot.node(&format!("out{index}"), &format!("{}\n{}", short(&stage.name), describe(&stage.meta)), Look::Output);
@@ -242,16 +241,16 @@ fn layers(dot: &mut Dot, tasks: &Tasks) {
 
 fn source_layer(dot: &mut Dot, index: usize, totals: &Totals, counts: &Counts) {
     let Totals { requests, bytes: read, blocks, .. } = totals;
-    let blocks = format!("{} block{}", count(*blocks), plural(*blocks));
+    let blocks = counted(*blocks, "block");
     let (label, look) = match (requests, read) {
         (0, 0) => (format!("in memory\n{blocks}"), Look::Source),
         (0, _) => (format!("read\n{blocks}, {}", bytes(*read)), Look::Source),
-        _ => (format!("fetch\n{} request{}, {}", count(*requests), plural(*requests), bytes(*read)), Look::Fetch),
+        _ => (format!("fetch\n{}, {}", counted(*requests, "request"), bytes(*read)), Look::Fetch),
     };
     dot.node(&format!("fetch{index}"), &label, look);
     let decodes = counts.decodes[index];
     if decodes > 0 {
-        let label = format!("decode once for several\n{} block{}", count(decodes), plural(decodes));
+        let label = format!("decode once for several\n{}", counted(decodes, "block"));
         dot.node(&format!("decode{index}"), &label, Look::Decode);
         dot.edge(&format!("fetch{index}"), &format!("decode{index}"));
     }

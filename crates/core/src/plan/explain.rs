@@ -8,7 +8,7 @@ use super::{Plan, Step, StepKind};
 use crate::expr::{Op, Operand};
 use crate::meta::Meta;
 use crate::shape::visible;
-use crate::text::{count, lengths, short};
+use crate::text::{counted, lengths, short};
 
 /// The steps that lead to output `index`, one a line, each under its user. A step that several use is printed once.
 pub fn tree(plan: &Plan, index: usize) -> String {
@@ -45,12 +45,8 @@ fn short_label(step: &Step) -> String {
 
 /// Shape, dtype and chunks of a step's result.
 pub(super) fn describe(meta: &Meta) -> String {
-    let chunks = meta.chunk_grid().len() as u64;
-    format!("{} {}, {} chunk{}", lengths(&visible(meta.shape, meta.dims)), meta.dtype, count(chunks), plural(chunks))
-}
-
-pub(super) const fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
+    let chunks = counted(meta.chunk_grid().len() as u64, "chunk");
+    format!("{} {}, {chunks}", lengths(&visible(meta.shape, meta.dims)), meta.dtype)
 }
 
 /// What a person should know of a step that its name does not say.

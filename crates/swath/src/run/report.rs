@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use swath_core::text::{bytes, count};
+use swath_core::text::{bytes, counted};
 
 /// What a run took, in time, requests, bytes and memory.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,13 +32,13 @@ impl fmt::Display for Report {
         let Self { wall, cpu, tasks, requests, bytes: read, blocks, peak_memory, output_bytes } = self;
         write!(
             f,
-            "{:.3} s (CPU {:.3} s), {} tasks, {} requests, {} read, {} blocks decoded, peak {}",
+            "{:.3} s (CPU {:.3} s), {}, {}, {} read, {} decoded, peak {}",
             wall.as_secs_f64(),
             cpu.as_secs_f64(),
-            count(*tasks as u64),
-            count(*requests),
+            counted(*tasks as u64, "task"),
+            counted(*requests, "request"),
             bytes(*read),
-            count(*blocks),
+            counted(*blocks, "block"),
             bytes(*peak_memory)
         )?;
         if *output_bytes > 0 {
