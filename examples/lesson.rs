@@ -11,7 +11,7 @@ use swath::{Cancel, Detail, ItemCollection, OpenOptions, Overview, Run, prelude:
 use swath_demo::{scene::Scene, scene::SceneOptions, server::RangeServer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = Path::new("swath-demo");
+    let folder = Path::new("swath-demo/lesson");
     Scene::write(&folder.join("scene"), &SceneOptions::default(), None)?;
     let server = RangeServer::builder(&folder.join("scene")).latency(Duration::from_millis(50)).start()?;
 
@@ -35,7 +35,7 @@ fn lesson(scene: &swath::Item, run: &Run, out: &Path) -> swath::Result<Duration>
     let started = Instant::now();
 
     // Opening costs one request a file and reads no pixels: 20 m classes, and the 10 m image at its first overview,
-    // which has 20 m pixels too. Chunks are how much of an array one piece of work may hold.
+    // which has 20 m pixels too. Chunks are what a program may take one by one; files are read by their own blocks.
     let scl = swath::open(scene.asset("SCL")?)?;
     let visual =
         OpenOptions::new().overview(Overview::Level(0)).chunks([3, 2048, 2048]).open(scene.asset("visual")?)?;
@@ -56,7 +56,7 @@ fn lesson(scene: &swath::Item, run: &Run, out: &Path) -> swath::Result<Duration>
     std::fs::write(out.with_extension("dot"), sink.to_dot(Detail::Chunks)?).map_err(|error| write_error(out, error))?;
 
     // Now every block is masked and encoded on the workers, and committed in order. The file appears when complete;
-    // `cancel`, held by another thread, could stop it within a tenth of a second and leave nothing behind.
+    // `cancel`, held by another thread, could stop it and leave nothing behind.
     let cancel = Cancel::new();
     let report = sink.run(&run.clone().cancelled_by(&cancel))?;
     println!("mask + write: {report}\n");

@@ -157,10 +157,10 @@ fn what_the_rasters_do_not_allow_is_a_failure_with_a_mark() {
         "mask(visual, window(scl, 0, 30, 0, 50) == 8, 0)",
         1,
         expect![[r#"
-        swath: column 1: cannot apply mask: the grids differ: EPSG:32631, origin (600000, 5900040), pixels of 20 × 20, 100 × 60 columns × rows against EPSG:32631, origin (600000, 5900040), pixels of 20 × 20, 50 × 30 columns × rows; repeat([1, 2, 2]) on the second would make them meet
-          mask(visual, window(scl, 0, 30, 0, 50) == 8, 0)
-          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    "#]],
+            swath: column 1: cannot apply mask: the grids differ: EPSG:32631, origin (600000, 5900040), pixels of 20 × 20, 100 × 60 columns × rows against EPSG:32631, origin (600000, 5900040), pixels of 20 × 20, 50 × 30 columns × rows; open both at one overview (Overview::Matching), or relabel one with with_grid if it is wrong
+              mask(visual, window(scl, 0, 30, 0, 50) == 8, 0)
+              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        "#]],
     );
 }
 

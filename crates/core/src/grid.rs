@@ -71,6 +71,14 @@ pub struct GeoKeys {
     pub ascii: String,
 }
 
+/// The value of a GeoKey.
+#[derive(Debug, PartialEq)]
+enum KeyValue<'a> {
+    Short(u16),
+    Doubles(Option<&'a [f64]>),
+    Text(Option<&'a str>),
+}
+
 impl GeoKeys {
     /// The entries: key id, tag location, count, value or offset. A directory that is cut short gives what is there.
     pub fn entries(&self) -> impl Iterator<Item = (u16, u16, u16, u16)> + '_ {
@@ -80,6 +88,16 @@ impl GeoKeys {
     /// The short value of `key`, if it has one.
     pub fn short(&self, key: u16) -> Option<u16> {
         self.entries().find(|(id, location, ..)| *id == key && *location == 0).map(|(.., value)| value)
+    }
+
+    /// The value of an entry, read from where it is stored; none where that is cut short.
+    fn value(&self, (key, location, count, offset): (u16, u16, u16, u16)) -> KeyValue<'_> {
+        let range = usize::from(offset)..usize::from(offset) + usize::from(count);
+        match location {
+            34736 => KeyValue::Doubles(self.doubles.get(range)),
+            34737 => KeyValue::Text(self.text(key)),
+            _ => KeyValue::Short(offset),
+        }
     }
 
     /// The text of `key`, if it has one, without its closing `|`.
@@ -131,19 +149,28 @@ impl Crs {
         self.geo_keys.as_deref()
     }
 
+    /// What the GeoKeys define, apart from what only describes it: key, and its value wherever that is stored.
+    fn definition(&self) -> Option<Vec<(u16, KeyValue<'_>)>> {
+        // GTRasterType (1025) and the citations say nothing of the system.
+        const DESCRIPTIVE: [u16; 4] = [1025, 1026, 2049, 3073];
+        let keys = self.geo_keys()?;
+        let defining = keys.entries().filter(|(key, ..)| !DESCRIPTIVE.contains(key));
+        Some(defining.map(|entry| (entry.0, keys.value(entry))).collect())
+    }
+
     /// WKT, where it came from one.
     pub fn wkt(&self) -> Option<&str> {
         self.wkt.as_deref()
     }
 }
 
-/// CRSs are equal by EPSG code where both have one, else by WKT or by all GeoKeys but the citations.
+/// CRSs are equal by EPSG code where both have one, else by WKT, else by all GeoKeys but citations and raster type.
 impl PartialEq for Crs {
     fn eq(&self, other: &Self) -> bool {
         match (self.epsg, other.epsg) {
             (Some(a), Some(b)) => a == b,
             (None, None) if self.wkt.is_some() || other.wkt.is_some() => self.wkt == other.wkt,
-            (None, None) => self.geo_keys == other.geo_keys,
+            (None, None) => self.definition() == other.definition(),
             _ => false,
         }
     }
@@ -307,6 +334,19 @@ mod tests {
         let (rows, columns) = utm().window_of([600_030.0, 5_900_000.0, 600_041.0, 5_900_040.0]).unwrap();
         assert_eq!((rows, columns), (0..2, 1..3));
         assert!(utm().window_of([0.0, 0.0, 1.0, 1.0]).is_err());
+    }
+
+    #[test]
+    fn citations_do_not_tell_systems_apart_but_parameters_do() {
+        let keys = |citation: &str, parameter: f64| {
+            Crs::from_geo_keys(GeoKeys {
+                directory: vec![1, 1, 0, 2, 1026, 34737, citation.len() as u16, 0, 3080, 34736, 1, 0],
+                doubles: vec![parameter],
+                ascii: citation.to_owned(),
+            })
+        };
+        assert_eq!(keys("mine|", 9.0), keys("yours|", 9.0));
+        assert_ne!(keys("mine|", 9.0), keys("mine|", 10.0));
     }
 
     #[test]

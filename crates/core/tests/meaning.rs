@@ -266,7 +266,7 @@ fn a_narrowing_that_meets_a_large_pixel_names_operation_and_pixel() {
     let error = Serial::new(&tasks).advance(&|| false).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot cast to u8: pixel (band 0, row 2, column 3) is 700, which does not fit, in the chunk of rows 0..4, \
-         columns 0..5; use Overflow::Saturate or Overflow::Wrap if that is meant"
+        "cannot cast to u8: pixel (band 0, row 2, column 3) is 700, which does not fit or would become nodata, in the \
+         chunk of rows 0..4, columns 0..5; use Overflow::Saturate or Overflow::Wrap, or another nodata, if that is meant"
     );
 }

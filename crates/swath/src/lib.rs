@@ -63,6 +63,7 @@ pub use run::{Cancel, ChunkStream, Outputs, Progress, Report, Run, RunFuture, St
 pub use sink::Sink;
 pub use stac::{Asset, Item, ItemCollection};
 
+pub use ndarray;
 pub use swath_core::buffer::{Buffer, Pixel};
 pub use swath_core::dtype::{DType, Element, Scalar};
 pub use swath_core::error::{Error, ErrorKind, Result};

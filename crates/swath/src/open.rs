@@ -62,7 +62,8 @@ impl OpenOptions {
         self
     }
 
-    /// The chunks: `[bands, rows, columns]` or a [`Chunks`].
+    /// The chunks: `[bands, rows, columns]` or a [`Chunks`]. They are what [`Run::chunks`](crate::Run::chunks) hands
+    /// out; work is cut by the blocks of files, whatever the chunks, so that no block is read twice.
     #[must_use]
     pub fn chunks(mut self, chunks: impl Into<Chunks>) -> Self {
         self.chunks = chunks.into();

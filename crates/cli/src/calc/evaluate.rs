@@ -446,9 +446,9 @@ mod tests {
         check_error(
             "band(visual, 3)",
             expect![[r#"
-            column 1: cannot apply band: band 3..4 of an axis that has 0..3
-              band(visual, 3)
-              ^^^^^^^^^^^^^^^"#]],
+                column 1: cannot apply band: there is no band 3, they are counted 0 to 2
+                  band(visual, 3)
+                  ^^^^^^^^^^^^^^^"#]],
         );
     }
 

@@ -113,7 +113,7 @@ impl LazyRaster {
         let nodata = meta.nodata.map(|nodata| cast_nodata(meta, nodata, dtype, overflow)).transpose()?;
         let interval =
             if meta.interval.fits(dtype) && !dtype.is_float() { meta.interval } else { Interval::of_dtype(dtype) };
-        let out = Meta { dtype, nodata: nodata.filter(|_| dtype != DType::Bool), interval, ..meta.clone() };
+        let out = Meta { dtype, nodata, interval, ..meta.clone() };
         Ok(Self::build(Op::Cast { dtype, overflow, nodata: meta.nodata }, vec![Arc::clone(node)], out))
     }
 }

@@ -96,7 +96,6 @@ impl LazyRaster {
     }
 
     /// Type of its pixels.
-    #[doc(alias = "astype")]
     pub fn dtype(&self) -> DType {
         self.known().dtype
     }

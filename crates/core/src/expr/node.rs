@@ -144,7 +144,8 @@ impl LogicOp {
     }
 }
 
-/// What a cast does with a value that the new dtype cannot hold. Fractions are cut towards zero by all three.
+/// What a cast does with a value that the new dtype cannot hold. Fractions are cut towards zero by all three, and a
+/// float is rounded to the nearest that the new dtype has; a valid pixel that would become nodata fails the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Overflow {
     /// The run fails, naming the chunk and the first such pixel; NaN cannot become an integer.

@@ -70,8 +70,8 @@ impl LazyRaster {
 
     /// `a` where this bool raster is true, `b` elsewhere.
     ///
-    /// The dtype is the smallest that holds the pixels of both; the nodata is that of `a`, to which that of `b` is
-    /// translated.
+    /// Of two rasters the dtype is the smallest that holds the pixels of both, and the nodata that of `a`, to which that
+    /// of `b` is translated. Beside one raster a literal must be a value of its dtype, and the nodata is the raster's.
     ///
     /// # Errors
     /// As [`mask`](Self::mask); also where no dtype holds both.
@@ -167,7 +167,7 @@ fn fit_raster(operation: &str, first: &Meta, other: &LazyRaster) -> Result<Arc<N
         (Some(nodata), _) if !same_nodata && meta.interval.holds(nodata) => {
             return Err(Error::invalid(format!(
                 "cannot apply {operation}: pixels of the other raster can have the value {nodata}, which is nodata here; \
-                 give it the same nodata with with_nodata, or move this raster's"
+                 where it is meant as an ordinary value, drop nodata here with without_nodata"
             )));
         }
         _ => {}

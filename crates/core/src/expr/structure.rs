@@ -143,6 +143,8 @@ impl LazyRaster {
 
     /// The same pixels in chunks of these lengths, one for each axis that the raster has.
     ///
+    /// Chunks are what `chunks()` hands out; work is cut by the blocks of files, whatever the chunks.
+    ///
     /// # Errors
     /// `InvalidInput` where the count is not that of the axes, or a length is 0.
     pub fn rechunk(&self, chunks: &[usize]) -> Result<Self> {

@@ -47,9 +47,12 @@ fn run<T: Element + Sample, U: Element + Target>(
     let missing =
         nodata.filter(|_| U::DTYPE != DType::Bool).map(|value| (T::from_scalar(value), U::from_scalar(value)));
     for (index, (out, pixel)) in out.iter_mut().zip(input).enumerate() {
+        let misfit = || Misfit { index, value: pixel.to_scalar() };
         *out = match missing {
             Some((from, to)) if *pixel == from || Element::is_nan(*pixel) => to,
-            _ => U::convert(pixel.widen(), overflow).ok_or_else(|| Misfit { index, value: pixel.to_scalar() })?,
+            // 0.4 cut to a nodata of 0 would be a valid pixel that silently disappears.
+            Some((_, to)) => U::convert(pixel.widen(), overflow).filter(|value| *value != to).ok_or_else(misfit)?,
+            None => U::convert(pixel.widen(), overflow).ok_or_else(misfit)?,
         };
     }
     Ok(())
@@ -158,6 +161,15 @@ mod tests {
         assert_eq!(to_u8(&input, Overflow::Saturate), Ok(vec![1, 0, 255]));
         assert_eq!(to_u8(&input, Overflow::Wrap), Ok(vec![1, 255, 44]));
         assert!(to_u8(&[f32::NAN], Overflow::Error).is_err());
+    }
+
+    #[test]
+    fn a_valid_pixel_never_becomes_nodata() {
+        let mut out = [0u8; 2];
+        for overflow in [Overflow::Error, Overflow::Saturate] {
+            let result = cast(Slice::F32(&[0.0, 0.4]), overflow, Some(Scalar::from(0)), SliceMut::U8(&mut out));
+            assert_eq!(result, Err(Misfit { index: 1, value: Scalar::Float(f64::from(0.4f32)) }));
+        }
     }
 
     #[test]

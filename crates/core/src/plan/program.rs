@@ -299,8 +299,8 @@ fn misfit_error(instruction: &Instruction, misfit: kernel::Misfit, strip: &Strip
     let column = region.start[3] + pixel % columns;
     let band = region.start[1] + strip.at[1];
     Error::invalid(format!(
-        "cannot {}: pixel (band {band}, row {row}, column {column}) is {}, which does not fit, in the chunk of {region}; \
-         use Overflow::Saturate or Overflow::Wrap if that is meant",
+        "cannot {}: pixel (band {band}, row {row}, column {column}) is {}, which does not fit or would become nodata, in the \
+         chunk of {region}; use Overflow::Saturate or Overflow::Wrap, or another nodata, if that is meant",
         instruction.name, misfit.value
     ))
 }

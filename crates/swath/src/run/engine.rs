@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::exec::{Lane, TaskKind, Tasks, Value};
+use swath_core::exec::{Lane, Target, TaskKind, Tasks, Value};
 use swath_core::text::bytes;
 use swath_scheduler::{
     Cancel, Control, Error as SchedulerError, Graph, GraphBuilder, Limits, Observer, Reply, SerialPeak, TaskId,
@@ -72,15 +72,17 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
     // What a chunk holds grows with its area; two thirds of the room are left to what it is computed from.
     let room = limit.saturating_sub(held) / 3;
     let side = ((room / pixel.max(1)) as f64).sqrt() as usize;
-    let advice = match side {
-        0..16 => String::from("raise the limit"),
-        _ => format!("raise the limit, or make chunks of at most about {side} × {side} pixels"),
+    let advice = match &stage.target {
+        _ if side < 16 => String::from("raise the limit"),
+        Target::Sink(_) => format!("raise the limit, or write blocks of at most about {side} × {side} pixels"),
+        Target::Chunks => format!("raise the limit, or make chunks of at most about {side} × {side} pixels"),
+        Target::Pieces => String::from("raise the limit, or take it in chunks of your size with chunks()"),
     };
     let pinned = if held > 0 { format!(" ({} of it pinned or result)", bytes(held)) } else { String::new() };
     Err(Error::new(
         ErrorKind::Memory,
         format!(
-            "the memory limit of {} is too small: {} needs {} for chunks of {bands} × {rows} × {columns}{pinned}; {advice}",
+            "the memory limit of {} is too small: {} needs {} for pieces of {bands} × {rows} × {columns}{pinned}; {advice}",
             bytes(limit),
             stage.name,
             bytes(needed)

@@ -18,10 +18,10 @@ type Shaped<T> = Box<dyn FnOnce() -> T + Send>;
 /// How a run's thread ended: a panic, an error or a result.
 type Outcome<T> = thread::Result<Result<Shaped<T>>>;
 
-/// A run under way; dropping it stops the run, and nothing of its output is left.
+/// A run under way, begun when it was made; dropping it stops the run, and nothing of its output is left.
 ///
 /// It needs no particular executor: the run has its own threads.
-#[must_use = "a future does nothing unless it is awaited, and dropping this one stops the run"]
+#[must_use = "the run has begun, and dropping its future stops it"]
 pub struct RunFuture<T> {
     reply: oneshot::Receiver<Outcome<T>>,
     cancel: Cancel,

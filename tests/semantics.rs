@@ -1,0 +1,166 @@
+//! What operations give, row by row of docs/semantics.md: dtype, nodata, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+use swath::{Compute, DType, Dim, Fill, LazyRaster, Overflow, Run, Scalar};
+
+fn row<T: swath::Pixel>(pixels: &[T]) -> LazyRaster {
+    swath::raster([1, 1, pixels.len()], |_, _, x| pixels[x]).unwrap()
+}
+
+#[track_caller]
+fn gives<T: swath::Pixel>(raster: &LazyRaster, expected: &[T]) {
+    assert_eq!(raster.compute().unwrap().data().as_slice::<T>().unwrap(), expected);
+}
+
+#[track_caller]
+fn refused<T>(result: swath::Result<T>, words: &[&str]) {
+    let Err(error) = result else { panic!("this should be refused, naming {words:?}") };
+    for word in words {
+        assert!(error.to_string().contains(word), "{word:?} is missing from: {error}");
+    }
+}
+
+#[test]
+fn mask_replaces_where_true_and_where_keeps() {
+    let raster = row(&[1u8, 2, 3]);
+    let cond = raster.ge(2).unwrap();
+    gives(&raster.mask(&cond, 9).unwrap(), &[1u8, 9, 9]);
+    gives(&raster.where_(&cond, 9).unwrap(), &[9u8, 2, 3]);
+    gives(&cond.if_else(1, 0).unwrap(), &[0u8, 1, 1]);
+    gives(&cond.if_else(-1, 300).unwrap(), &[300i16, -1, -1]);
+}
+
+#[test]
+fn a_selection_keeps_dtype_and_nodata() {
+    let raster = row(&[1i16, 2, -9999]).with_nodata(-9999).unwrap();
+    let masked = raster.mask(&raster.gt(1).unwrap(), Fill::Nodata).unwrap();
+    assert_eq!((masked.dtype(), masked.nodata()), (DType::I16, Some(Scalar::Int(-9999))));
+    gives(&masked, &[1i16, -9999, -9999]);
+}
+
+#[test]
+fn another_rasters_nodata_is_translated() {
+    let a = row(&[1i16, 2, 3]).with_nodata(-1).unwrap();
+    let b = row(&[7u8, 0, 9]).with_nodata(0).unwrap();
+    let cond = row(&[true, true, false]);
+    gives(&a.mask(&cond, &b).unwrap(), &[7i16, -1, 3]);
+    let either = cond.if_else(&b, &a);
+    refused(either, &["nodata here", "without_nodata"]);
+}
+
+#[test]
+fn a_raster_whose_pixels_could_be_taken_for_nodata_is_refused() {
+    let a = row(&[1u8, 2]).with_nodata(0).unwrap();
+    let cond = row(&[true, false]);
+    refused(a.mask(&cond, row(&[5u8, 6])), &["value 0", "nodata here"]);
+    refused(row(&[1u8, 2]).mask(&cond, &a), &["nodata 0", "the first has none"]);
+}
+
+#[test]
+fn comparisons_are_false_at_nodata_and_naming_it_is_refused() {
+    let raster = row(&[0u8, 1, 2]).with_nodata(0).unwrap();
+    gives(&raster.lt(2).unwrap(), &[false, true, false]);
+    gives(&raster.ne(2).unwrap(), &[false, true, false]);
+    gives(&raster.valid().unwrap(), &[false, true, true]);
+    refused(raster.isin([0, 1]), &["isin", "nodata", "valid()"]);
+    refused(raster.eq(0), &["==", "without_nodata"]);
+}
+
+#[test]
+fn nan_is_nodata_where_there_is_a_nodata() {
+    let raster = row(&[f32::NAN, 1.0, -1.0]);
+    gives(&raster.valid().unwrap(), &[true, true, true]);
+    let raster = raster.with_nodata(-1).unwrap();
+    gives(&raster.valid().unwrap(), &[false, true, false]);
+}
+
+#[test]
+fn values_of_an_isin_come_from_arrays_and_ranges() {
+    let raster = row(&[3u16, 4, 5, 6]);
+    gives(&raster.isin(4..=5).unwrap(), &[false, true, true, false]);
+    gives(&raster.isin(vec![3, 6]).unwrap(), &[true, false, false, true]);
+    gives(&raster.isin([0u8; 0]).unwrap(), &[false; 4]);
+    refused(raster.isin([70_000]), &["70000", "u16"]);
+}
+
+#[test]
+fn casts_keep_nodata_or_are_refused() {
+    let raster = row(&[1i16, 300, -1]).with_nodata(-1).unwrap();
+    refused(raster.cast(DType::U8, Overflow::Saturate), &["cannot hold nodata -1", "with_nodata"]);
+    let zero = row(&[1i16, 300, 0]).with_nodata(0).unwrap();
+    refused(zero.cast(DType::U8, Overflow::Saturate), &["could become 0", "nodata"]);
+    refused(zero.cast(DType::U8, Overflow::Wrap), &["could become 0"]);
+    refused(zero.cast(DType::U8, Overflow::Error).unwrap().compute(), &["300", "column 1"]);
+    let fits = row(&[1u8, 0]).with_nodata(0).unwrap().cast(DType::F32, Overflow::Error).unwrap();
+    assert_eq!(fits.nodata(), Some(Scalar::Int(0)));
+    gives(&fits, &[1f32, 0.0]);
+}
+
+#[test]
+fn a_valid_pixel_that_would_become_nodata_fails_the_run() {
+    let raster = row(&[0f32, 0.4]).with_nodata(0).unwrap();
+    let cast = raster.cast(DType::U8, Overflow::Error).unwrap();
+    refused(cast.compute(), &["column 1", "0.4", "would become nodata"]);
+}
+
+#[test]
+fn bits_are_combined_of_integers_and_logic_of_bools() {
+    let (a, b) = (row(&[0b1100u8]), row(&[0b1010u8]));
+    gives(&(&a & &b), &[0b1000u8]);
+    gives(&(&a | &b), &[0b1110u8]);
+    gives(&(&a ^ &b), &[0b0110u8]);
+    gives(&!&a, &[0b1111_0011u8]);
+    gives(&!row(&[true]), &[false]);
+    refused((row(&[1f32]) & row(&[1f32])).check(), &["f32", "semantics.rs:"]);
+    refused((!a.with_nodata(0).unwrap()).check(), &["bits of a raster with nodata 0"]);
+}
+
+#[test]
+fn operands_broadcast_along_bands_but_never_along_rows() {
+    let three = swath::raster([3, 2, 2], |b, _, _| b as u8).unwrap();
+    let one = swath::raster([1, 2, 2], |_, y, _| y == 0).unwrap();
+    gives(&three.mask(&one, 9).unwrap(), &[9u8, 9, 0, 0, 9, 9, 1, 1, 9, 9, 2, 2]);
+    gives(&three.mask(&one.squeeze().unwrap(), 9).unwrap().band(2).unwrap(), &[9u8, 9, 2, 2]);
+    refused(three.mask(&swath::raster([2, 2, 2], |_, _, _| true).unwrap(), 0), &["band", "3 and 2"]);
+    refused(three.mask(&swath::raster([1, 1, 2], |_, _, _| true).unwrap(), 0), &["along y"]);
+}
+
+#[test]
+fn parts_are_checked_and_the_grid_follows() {
+    let raster = swath::raster([2, 4, 5], |b, y, x| (b * 100 + y * 10 + x) as u8).unwrap();
+    let grid = swath::Grid { crs: None, affine: swath::Affine::north_up(100.0, 50.0, 2.0, 2.0), width: 5, height: 4 };
+    let raster = raster.with_grid(grid).unwrap();
+    let window = raster.window(1..3, 2..4).unwrap();
+    gives(&window.band(1).unwrap(), &[112u8, 113, 122, 123]);
+    let affine = window.grid().unwrap().affine;
+    assert_eq!((affine.c, affine.f), (104.0, 48.0));
+    gives(&raster.clip_box(104.5, 44.0, 107.9, 47.9).unwrap().band(1).unwrap(), &[112u8, 113, 122, 123]);
+    refused(raster.window(1..9, 0..2), &["window", "y 1..9", "0..4"]);
+    refused(raster.band(2), &["no band 2", "0 to 1"]);
+    refused(raster.slice(Dim::Time, 0..1), &["no time axis"]);
+    refused(raster.clip_box(0.0, 0.0, 1.0, 1.0), &["does not meet"]);
+    refused(raster.rechunk(&[1, 0, 5]), &["rechunk"]);
+    refused(raster.repeat([1, 0, 1]), &["factor is 0"]);
+    let other = swath::Grid { crs: None, affine: swath::Affine::north_up(0.0, 0.0, 1.0, 1.0), width: 9, height: 9 };
+    refused(raster.with_grid(other), &["9 × 9", "5 × 4"]);
+}
+
+#[test]
+fn one_pixel_is_a_raster() {
+    let raster = swath::raster([1, 1, 1], |_, _, _| 65_535u16).unwrap();
+    gives(&raster.mask(&raster.eq(65_535).unwrap(), 0).unwrap().repeat([1, 2, 2]).unwrap(), &[0u16; 4]);
+    refused(swath::raster([1, 0, 4], |_, _, _| 0u8), &["no pixel"]);
+}
+
+#[test]
+fn a_prediction_is_what_then_happens() {
+    let raster = swath::raster([3, 300, 300], |b, y, x| (b + y + x) as u8).unwrap();
+    let masked = raster.mask(&raster.gt(90).unwrap(), 0).unwrap();
+    let run = Run::threads(2);
+    let (_, report) = run.compute_with_report(&masked).unwrap();
+    let explained = run.explain(&masked).unwrap();
+    assert!(explained.contains(&format!("{} compute", report.tasks)), "{report}\n{explained}");
+    let memory = explained.lines().find(|line| line.starts_with("memory")).unwrap();
+    let least = memory.split_whitespace().nth(1).unwrap();
+    assert!(swath::text::bytes(report.peak_memory).starts_with(least), "{report}\n{memory}");
+}
