@@ -3,6 +3,7 @@
 
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::tasks::{Lane, Tasks, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -52,7 +53,7 @@ impl<T: Deref<Target = Tasks>> Serial<T> {
 
     fn run(&mut self, task: usize, cancelled: &dyn Fn() -> bool) -> Result<Value> {
         if self.tasks.lane(task) == Lane::Io {
-            return wait(|reply| self.tasks.begin(task, reply));
+            return wait(|reply| self.tasks.begin(task, reply), cancelled);
         }
         let dependencies = self.tasks.dependencies(task);
         let inputs: Vec<_> = dependencies
@@ -78,11 +79,17 @@ impl<T: Deref<Target = Tasks>> Serial<T> {
 /// # Errors
 /// That of the fetch; `Internal` where the source dropped the reply.
 pub fn fetch_blocking(source: &dyn ChunkSource, range: Range<u64>) -> Result<Fetched> {
-    wait(|reply| source.begin_fetch(range, reply))
+    wait(|reply| source.begin_fetch(range, reply), &|| false)
 }
 
-/// Starts something that replies once, and waits for the reply.
-fn wait<T: Send + 'static>(begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>)) -> Result<T> {
+/// How often a wait asks whether it is cancelled.
+const CANCEL_PERIOD: Duration = Duration::from_millis(20);
+
+/// Starts something that replies once, and waits for the reply; one that comes after a cancel is dropped.
+fn wait<T: Send + 'static>(
+    begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>),
+    cancelled: &dyn Fn() -> bool,
+) -> Result<T> {
     let slot = Arc::new((Mutex::new(Waiting::Open), Condvar::new()));
     let answer = Answer(Arc::clone(&slot));
     begin(Box::new(move |result| answer.give(result)));
@@ -90,7 +97,8 @@ fn wait<T: Send + 'static>(begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>)
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         match std::mem::replace(&mut *state, Waiting::Open) {
-            Waiting::Open => state = wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Waiting::Open if cancelled() => return Err(Error::cancelled()),
+            Waiting::Open => state = wake.wait_timeout(state, CANCEL_PERIOD).unwrap_or_else(PoisonError::into_inner).0,
             Waiting::Answered(result) => return result,
             Waiting::Abandoned => {
                 return Err(Error::new(ErrorKind::Internal, "a source forgot to reply to a fetch"));

@@ -388,6 +388,15 @@ impl Tasks {
         &self.dependencies[start as usize..self.dependency_ends[task] as usize]
     }
 
+    /// The blocks, as (source, block), that a computation reads by itself, without a task that gives them: pixels in
+    /// memory, and blocks of local files that nothing else needs.
+    pub fn own_blocks(&self, task: usize) -> Vec<(usize, usize)> {
+        let TaskKind::Compute { stage, index } = self.kinds[task] else { return Vec::new() };
+        let mut needs = self.needs(stage as usize, index as usize);
+        needs.retain(|(source, block)| self.uses[*source].tasks[*block] == NONE);
+        needs
+    }
+
     /// Whether the value of task `task` is part of an output.
     pub fn is_delivered(&self, task: usize) -> bool {
         matches!(self.kinds[task], TaskKind::Compute { .. })

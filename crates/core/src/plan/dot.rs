@@ -1,5 +1,6 @@
 //! Plans drawn: DOT text for Graphviz at three zooms. Own writer, so that golden files depend on no other crate's text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use petgraph::graph::NodeIndex;
@@ -277,36 +278,74 @@ impl Counts {
     }
 }
 
-/// One node a task, grouped by what it reads or computes.
+/// One node a task, and one for each block that a task reads by itself, grouped by source and stage.
 fn chunks(dot: &mut Dot, tasks: &Tasks) {
-    let drawn = tasks.len().min(CHUNK_NODES_MAX);
-    let mut groups: Vec<(String, String, Vec<usize>)> = Vec::new();
-    for task in 0..drawn {
-        let (key, label) = match tasks.kind(task) {
-            TaskKind::Fetch { source, .. } | TaskKind::Decode { source, .. } => {
-                (format!("source{source}"), short(tasks.sources()[source as usize].source.name()))
-            }
-            TaskKind::Compute { stage, .. } => (format!("stage{stage}"), short(&tasks.stages()[stage as usize].name)),
-        };
-        match groups.iter_mut().find(|(known, ..)| *known == key) {
-            Some((.., members)) => members.push(task),
-            None => groups.push((key, label, vec![task])),
-        }
+    let drawn = first_tasks(tasks);
+    for (source, used) in tasks.sources().iter().enumerate() {
+        let reads = drawn.blocks.iter().filter(|(of, _)| *of == source);
+        let reads = reads.map(|(of, block)| (block_id(*of, *block), place(&used.blocks, *block), Look::Source));
+        let serves =
+            (0..drawn.tasks).filter(|task| serves(tasks.kind(*task), source)).map(|task| task_node(tasks, task));
+        group(dot, &format!("source{source}"), used.source.name(), reads.chain(serves));
     }
-    for (key, label, members) in groups {
-        dot.cluster(&key, &label, |dot| {
-            for task in members {
-                let (label, look) = task_label(tasks, task);
-                dot.node(&format!("t{task}"), &label, look);
-            }
-        });
+    for (index, stage) in tasks.stages().iter().enumerate() {
+        let computes = |kind| matches!(kind, TaskKind::Compute { stage, .. } if stage as usize == index);
+        let members = (0..drawn.tasks).filter(|task| computes(tasks.kind(*task))).map(|task| task_node(tasks, task));
+        group(dot, &format!("stage{index}"), &stage.name, members);
     }
-    for task in 0..drawn {
+    for task in 0..drawn.tasks {
         for dependency in tasks.dependencies(task) {
             dot.edge(&format!("t{dependency}"), &format!("t{task}"));
         }
+        for (source, block) in tasks.own_blocks(task) {
+            dot.edge(&block_id(source, block), &format!("t{task}"));
+        }
     }
-    more(dot, tasks.len() - drawn);
+    more(dot, tasks.len() - drawn.tasks);
+}
+
+/// The tasks that are drawn, a prefix of all, and the blocks that they read by themselves.
+struct Drawn {
+    tasks: usize,
+    blocks: BTreeSet<(usize, usize)>,
+}
+
+/// As many tasks as fit a drawing with the blocks that they read.
+fn first_tasks(tasks: &Tasks) -> Drawn {
+    let mut drawn = Drawn { tasks: 0, blocks: BTreeSet::new() };
+    while drawn.tasks < tasks.len() {
+        let mut blocks = drawn.blocks.clone();
+        blocks.extend(tasks.own_blocks(drawn.tasks));
+        if drawn.tasks + 1 + blocks.len() > CHUNK_NODES_MAX {
+            break;
+        }
+        drawn = Drawn { tasks: drawn.tasks + 1, blocks };
+    }
+    drawn
+}
+
+fn serves(kind: TaskKind, wanted: usize) -> bool {
+    match kind {
+        TaskKind::Fetch { source, .. } | TaskKind::Decode { source, .. } => source as usize == wanted,
+        TaskKind::Compute { .. } => false,
+    }
+}
+
+fn block_id(source: usize, block: usize) -> String {
+    format!("b{source}_{block}")
+}
+
+fn task_node(tasks: &Tasks, task: usize) -> (String, String, Look) {
+    let (label, look) = task_label(tasks, task);
+    (format!("t{task}"), label, look)
+}
+
+/// Nodes boxed together; nothing where there are none.
+fn group(dot: &mut Dot, key: &str, name: &str, members: impl Iterator<Item = (String, String, Look)>) {
+    let mut members = members.peekable();
+    if members.peek().is_some() {
+        dot.cluster(key, &short(name), |dot| members.for_each(|(id, label, look)| dot.node(&id, &label, look)));
+    }
 }
 
 fn more(dot: &mut Dot, hidden: usize) {

@@ -90,6 +90,33 @@ fn layers_count_tasks() {
 }
 
 #[test]
+fn chunks_show_what_each_reads_pinned_blocks_too() {
+    check(Detail::Chunks, &expect![[r##"
+          subgraph cluster_source0 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            b0_0 [label="(0, 0)", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_source1 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            b1_0 [label="(0, 0)", shape=cylinder, fillcolor="#cfe2f3"];
+            b1_1 [label="(0, 1)", shape=cylinder, fillcolor="#cfe2f3"];
+            b1_2 [label="(1, 0)", shape=cylinder, fillcolor="#cfe2f3"];
+            b1_3 [label="(1, 1)", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_stage0 {
+            label="result"; style="rounded,dashed"; color="#999999";
+            t0 [label="compute\n(0, 0)", fillcolor="#d9ead3"];
+          }
+          b0_0 -> t0;
+          b1_0 -> t0;
+          b1_1 -> t0;
+          b1_2 -> t0;
+          b1_3 -> t0;
+        }
+    "##]]);
+}
+
+#[test]
 fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
     let scl = raster([1, 1, 1], |_, _, _| 1u8).repeat([1, 8000, 8000]).unwrap().squeeze().unwrap();
     let visual = raster([3, 1, 1], |_, _, _| 1u8).repeat([1, 8000, 8000]).unwrap().rechunk(&[3, 8, 8]).unwrap();
