@@ -6,21 +6,24 @@
 //! In reading order: what pixels are ([`dtype`], [`buffer`], [`shape`], [`chunk`], [`grid`], [`meta`]), where they come
 //! from and go to ([`source`], [`sink`]), what users write ([`expr`]), how it is planned ([`plan`]) and run ([`exec`]).
 
-pub mod buffer;
-pub mod chunk;
-pub mod dtype;
 pub mod error;
-pub mod exec;
-pub mod expr;
-pub mod grid;
-pub mod interval;
-mod kernel;
-pub mod meta;
-pub mod plan;
-pub mod raster;
-pub mod shape;
-pub mod sink;
-pub mod source;
-pub mod testing;
 pub mod text;
+
+pub mod dtype;
+pub mod interval;
+pub mod buffer;
+pub mod shape;
 pub mod view;
+pub mod chunk;
+pub mod grid;
+pub mod meta;
+pub mod raster;
+
+pub mod source;
+pub mod sink;
+
+pub mod expr;
+mod kernel;
+pub mod plan;
+pub mod exec;
+pub mod testing;

@@ -2,12 +2,14 @@
 //! [`serial`], which waits for one reply at a time.
 
 mod job;
+mod output;
 mod ranges;
-pub mod serial;
 mod stage;
 mod tasks;
+pub mod serial;
 
-pub use job::{Job, Target, source_layout};
+pub use job::{Job, source_layout};
+pub use output::Target;
 pub use ranges::{FetchRange, RangePolicy};
 pub use serial::fetch_blocking;
 pub use stage::{Leaf, SourceUse, Stage};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::job::{OutputParts, Target, pieces};
+use super::output::{OutputParts, Target, pieces};
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
 use crate::error::Result;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::job::{Target, output_parts};
+use super::output::{Target, output_parts};
 use super::ranges::{FetchRange, RangePolicy, Wanted, merge};
 use super::stage::{BlockPixels, SourceUse, Stage};
 use crate::chunk::Chunk;

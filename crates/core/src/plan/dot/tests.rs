@@ -91,7 +91,9 @@ fn layers_count_tasks() {
 
 #[test]
 fn chunks_show_what_each_reads_pinned_blocks_too() {
-    check(Detail::Chunks, &expect![[r##"
+    check(
+        Detail::Chunks,
+        &expect![[r##"
           subgraph cluster_source0 {
             label="memory"; style="rounded,dashed"; color="#999999";
             b0_0 [label="(0, 0)", shape=cylinder, fillcolor="#cfe2f3"];
@@ -113,7 +115,8 @@ fn chunks_show_what_each_reads_pinned_blocks_too() {
           b1_2 -> t0;
           b1_3 -> t0;
         }
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
