@@ -174,7 +174,13 @@ fn a_memory_limit_that_is_too_small_is_refused_before_anything_is_read() {
     served.server.reset();
     let run = Run::threads(2).memory_limit(1 << 20);
     fails(run.compute(&raster), ErrorKind::Memory, &["4.1 MiB", "1.0 MiB", "chunks()", "sink"]);
-    write_fails(&raster, &served.path("out.tif"), &run, ErrorKind::Memory, &["1.0 MiB", "blocks of at most"]);
+    write_fails(
+        &raster,
+        &served.path("out.tif"),
+        &run,
+        ErrorKind::Memory,
+        &["1.0 MiB", "raise the limit to that", "blocks of about"],
+    );
     assert_eq!(served.server.stats().requests, 0);
 }
 

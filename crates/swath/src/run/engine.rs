@@ -68,21 +68,21 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
     }
     let stage = &tasks.stages()[stage_of(tasks, peak.task.0 as usize)];
     let [_, bands, rows, columns] = stage.pieces.chunk_shape();
-    let pixel = (stage.meta.dtype.size() * bands) as u64;
-    // What a chunk holds grows with its area; two thirds of the room are left to what it is computed from.
-    let room = limit.saturating_sub(held) / 3;
-    let side = ((room / pixel.max(1)) as f64).sqrt() as usize;
+    // What a piece holds grows with its area, that of the blocks it reads included.
+    let share = limit.saturating_sub(held) as f64 / peak.bytes.max(1) as f64;
+    let side = ((rows * columns) as f64 * share).sqrt() as usize / 16 * 16;
     let advice = match &stage.target {
-        _ if side < 16 => String::from("raise the limit"),
-        Target::Sink(_) => format!("raise the limit, or write blocks of at most about {side} × {side} pixels"),
-        Target::Chunks => format!("raise the limit, or make chunks of at most about {side} × {side} pixels"),
-        Target::Pieces => String::from("raise the limit, or take it in chunks of your size with chunks()"),
+        _ if side == 0 => String::new(),
+        Target::Sink(_) => format!(", or write blocks of about {side} × {side} pixels"),
+        Target::Chunks => format!(", or make chunks of about {side} × {side} pixels"),
+        Target::Pieces => String::from(", or take it in chunks of your size with chunks()"),
     };
     let pinned = if held > 0 { format!(" ({} of it pinned or result)", bytes(held)) } else { String::new() };
     Err(Error::new(
         ErrorKind::Memory,
         format!(
-            "the memory limit of {} is too small: {} needs {} for pieces of {bands} × {rows} × {columns}{pinned}; {advice}",
+            "the memory limit of {} is too small: {} needs {} for pieces of {bands} × {rows} × {columns}{pinned}; \
+             raise the limit to that{advice}",
             bytes(limit),
             stage.name,
             bytes(needed)
