@@ -251,14 +251,20 @@ impl embed::ChunkSource for Gated {
     }
 }
 
-#[test]
-fn a_cancel_in_the_middle_leaves_nothing() {
+/// A gated source of 64 blocks, and the raster of it.
+fn gated() -> (Arc<Gated>, LazyRaster) {
     let meta = embed::Meta {
         chunks: [1, 1, 64, 64],
         ..embed::Meta::new(swath::Dims::BYX, [1, 1, 4096, 64], swath::DType::U8)
     };
     let gated = Arc::new(Gated { meta, reached: AtomicBool::new(false), open: AtomicBool::new(false) });
     let raster = LazyRaster::from_source(Arc::clone(&gated) as _);
+    (gated, raster)
+}
+
+#[test]
+fn a_cancel_in_the_middle_leaves_nothing() {
+    let (gated, raster) = gated();
     let folder = tempfile::tempdir().unwrap();
     let cancel = Cancel::new();
     let run = Run::threads(2).cancelled_by(&cancel);
@@ -276,12 +282,7 @@ fn a_cancel_in_the_middle_leaves_nothing() {
 
 #[test]
 fn dropping_a_future_stops_its_run_and_leaves_nothing() {
-    let meta = embed::Meta {
-        chunks: [1, 1, 64, 64],
-        ..embed::Meta::new(swath::Dims::BYX, [1, 1, 4096, 64], swath::DType::U8)
-    };
-    let gated = Arc::new(Gated { meta, reached: AtomicBool::new(false), open: AtomicBool::new(false) });
-    let raster = LazyRaster::from_source(Arc::clone(&gated) as _);
+    let (gated, raster) = gated();
     let folder = tempfile::tempdir().unwrap();
     let future = raster.to_geotiff(folder.path().join("out.tif")).unwrap().run_async(&Run::threads(2));
     while !gated.reached.load(Ordering::SeqCst) {

@@ -270,3 +270,13 @@ fn a_narrowing_that_meets_a_large_pixel_names_operation_and_pixel() {
          chunk of rows 0..4, columns 0..5; use Overflow::Saturate or Overflow::Wrap, or another nodata, if that is meant"
     );
 }
+
+#[test]
+fn pieces_follow_the_blocks_of_the_image_not_its_mask_or_its_chunks() {
+    let image = swath_core::testing::chunked([3, 1200, 1200], [3, 512, 512], |_, y, _| y as u8);
+    let clouds = swath_core::testing::raster([1, 1200, 1200], |_, y, _| y == 0);
+    let masked = image.rechunk(&[3, 1000, 1000]).unwrap().mask(&clouds, 0).unwrap();
+    let tasks = Job::new(&[(&masked, Target::Pieces)]).unwrap().tasks(&RangePolicy::default()).unwrap();
+    // A block has 768 KiB: two of them, side by side, are worth a task.
+    assert_eq!(tasks.stages()[0].pieces.chunk_shape(), [1, 3, 512, 1024]);
+}

@@ -15,7 +15,7 @@ use crate::view::View;
 /// Where an output's pixels go.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// Kept in memory, in pieces whose borders follow the sources' blocks.
+    /// Kept in memory, in pieces whose borders follow the blocks of the first source that covers the output.
     Pieces,
     /// Handed out chunk by chunk, as the raster's chunks say.
     Chunks,
@@ -40,29 +40,22 @@ pub(super) fn pieces(target: &Target, output: &OutputParts) -> (ChunkGrid, usize
         }
         Target::Chunks => (meta.chunk_grid(), 1),
         Target::Pieces => {
-            let grid = output
-                .leaves
-                .first()
-                .map_or_else(|| meta.chunk_grid(), |(source, view)| view.seen_blocks(&source.blocks()));
-            // A broadcast leaf has shorter axes than the output: cover the output with its blocks' shape.
-            let grid = match grid.array_shape() == meta.shape {
-                true => grid,
-                false => meta.chunk_grid(),
-            };
-            (sized(grid, meta.chunks, size), 1)
+            // A broadcast leaf has shorter axes than the output; its blocks do not cover it.
+            let mut seen = output.leaves.iter().map(|(source, view)| view.seen_blocks(&source.blocks()));
+            let grid = seen.find(|grid| grid.array_shape() == meta.shape);
+            (sized(grid.unwrap_or_else(|| meta.chunk_grid()), size), 1)
         }
     }
 }
 
-/// `grid` with its boxes joined along X, then Y, up to the least size of a task, or cut by `chunks` above the greatest.
-fn sized(grid: ChunkGrid, chunks: [usize; 4], size: usize) -> ChunkGrid {
+/// `grid` with its boxes joined along X, then Y, up to the least size of a task, or cut by rows above the greatest.
+fn sized(grid: ChunkGrid, size: usize) -> ChunkGrid {
     let shape = grid.array_shape();
     let mut chunk: [usize; 4] = std::array::from_fn(|axis| grid.chunk_shape()[axis].min(shape[axis].max(1)));
     if volume(chunk) * size > TASK_BYTES_MAX {
-        let [_, _, rows, columns] = chunk;
-        let whole_rows = TASK_BYTES_MAX / (volume([chunk[0], chunk[1], 1, columns]) * size).max(1);
-        let rows = rows.min(whole_rows.max(1)).max(chunks[2].min(whole_rows.max(1)));
-        return ChunkGrid::with_phase(shape, [chunk[0], chunk[1], rows, columns], grid.phase());
+        let row = chunk[0] * chunk[1] * chunk[3] * size;
+        chunk[2] = (TASK_BYTES_MAX / row).max(1);
+        return ChunkGrid::with_phase(shape, chunk, grid.phase());
     }
     for axis in [3, 2] {
         let unit = grid.chunk_shape()[axis];
