@@ -238,8 +238,9 @@ impl embed::ChunkSource for Gated {
     fn place(&self, _block: usize) -> swath::Result<embed::Place> {
         Ok(embed::Place::Direct { bytes: 1 })
     }
-    fn begin_fetch(&self, _range: std::ops::Range<u64>, reply: embed::Reply) {
+    fn begin_fetch(&self, _range: std::ops::Range<u64>, reply: embed::Reply) -> embed::Fetching {
         reply(Err(swath::Error::invalid("nothing to fetch")));
+        embed::Fetching::none()
     }
     fn decode(&self, block: usize, _bytes: &[u8]) -> swath::Result<Arc<embed::Chunk>> {
         self.reached.store(true, Ordering::SeqCst);
@@ -346,7 +347,9 @@ fn a_panic_in_a_source_reaches_the_caller_and_leaves_nothing() {
         fn place(&self, _block: usize) -> swath::Result<embed::Place> {
             Ok(embed::Place::Direct { bytes: 0 })
         }
-        fn begin_fetch(&self, _range: std::ops::Range<u64>, _reply: embed::Reply) {}
+        fn begin_fetch(&self, _range: std::ops::Range<u64>, _reply: embed::Reply) -> embed::Fetching {
+            embed::Fetching::none()
+        }
         fn decode(&self, _block: usize, _bytes: &[u8]) -> swath::Result<Arc<embed::Chunk>> {
             panic!("a user's closure")
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use swath::{LazyRaster, Run};
 use swath_demo::scene::{ITEM_ID, Scene, SceneOptions};
-use swath_demo::server::{RangeServer, Request};
+use swath_demo::server::{Builder, RangeServer, Request};
 use tempfile::TempDir;
 
 /// A scene in a folder of its own, served on loopback.
@@ -18,9 +18,14 @@ pub(crate) struct Served {
 impl Served {
     /// A scene of `size` 10 m pixels a side.
     pub(crate) fn new(size: u32) -> Self {
+        Self::with(size, |server| server)
+    }
+
+    /// As [`new`](Self::new), by a server of these manners.
+    pub(crate) fn with(size: u32, manners: impl FnOnce(Builder) -> Builder) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Scene::write(folder.path(), &SceneOptions::default().size(size), None).unwrap();
-        let server = RangeServer::serve(folder.path()).unwrap();
+        let server = manners(RangeServer::builder(folder.path())).start().unwrap();
         Self { folder, server }
     }
 
@@ -63,6 +68,23 @@ fn block_index(path: &std::path::Path) -> Vec<(u64, u64)> {
             return blocks;
         }
         decoder.next_image().unwrap();
+    }
+}
+
+/// Random numbers by SplitMix64: a seed gives the same ones everywhere.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A time below `end`.
+    pub(crate) fn below(&mut self, end: std::time::Duration) -> std::time::Duration {
+        end.mul_f64((self.next() >> 11) as f64 / (1_u64 << 53) as f64)
     }
 }
 

@@ -37,8 +37,42 @@ pub struct Fetched {
     pub requests: u32,
 }
 
-/// Where the answer of a fetch goes. Dropping it unused is reported as an error by the executor.
+/// Where the answer of a fetch goes. Dropping it unused is reported as an error by the executor, unless the fetch was
+/// aborted.
 pub type Reply = Box<dyn FnOnce(Result<Fetched>) + Send>;
+
+/// A fetch under way, as a means to abort it.
+///
+/// Dropping it lets the fetch run to its end: who is not interested in aborting need not keep it.
+#[must_use = "dropping it is fine, but then nobody can abort the fetch"]
+pub struct Fetching(Option<Box<dyn FnOnce() + Send>>);
+
+impl Fetching {
+    /// A fetch that cannot be aborted, or has been answered already: pixels in memory, local files.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// A fetch that `abort` ends. It is called at most once, from any thread, perhaps after the fetch was answered; it
+    /// must neither wait nor panic.
+    pub fn new(abort: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(abort)))
+    }
+
+    /// Ends the fetch soon and waits for nothing: its connection is closed, its retries stop, and its reply is dropped
+    /// unused. A fetch that was answered meanwhile stays so.
+    pub fn abort(self) {
+        if let Some(abort) = self.0 {
+            abort();
+        }
+    }
+}
+
+impl fmt::Debug for Fetching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetching").field("can_be_aborted", &self.0.is_some()).finish()
+    }
+}
 
 /// A raster that can be read block by block.
 ///
@@ -61,8 +95,9 @@ pub trait ChunkSource: fmt::Debug + Send + Sync {
     /// `Corrupt` where the file's index names a block that cannot be.
     fn place(&self, block: usize) -> Result<Place>;
 
-    /// Starts to fetch bytes and returns at once; `reply` is called once, from any thread.
-    fn begin_fetch(&self, range: Range<u64>, reply: Reply);
+    /// Starts to fetch bytes and returns at once; `reply` is called once, from any thread, unless the fetch is aborted
+    /// before. A source that cannot abort returns [`Fetching::none`]; its late replies are dropped.
+    fn begin_fetch(&self, range: Range<u64>, reply: Reply) -> Fetching;
 
     /// Decodes block `block`, cut to the array; `bytes` are exactly those of its [`Place::Remote`], empty for
     /// [`Place::Direct`]. Runs on a processor lane and must not wait on a network.
@@ -150,11 +185,12 @@ impl ChunkSource for MemorySource {
         Ok(Place::Direct { bytes: 0 })
     }
 
-    fn begin_fetch(&self, range: Range<u64>, reply: Reply) {
+    fn begin_fetch(&self, range: Range<u64>, reply: Reply) -> Fetching {
         reply(Err(Error::new(
             crate::error::ErrorKind::Internal,
             format!("{} is in memory: bytes {}..{} cannot be fetched", self.name, range.start, range.end),
         )));
+        Fetching::none()
     }
 
     fn decode(&self, block: usize, _bytes: &[u8]) -> Result<Arc<Chunk>> {

@@ -236,8 +236,12 @@ impl ChunkSource for OnDisk {
     fn place(&self, _block: usize) -> Result<swath_core::source::Place> {
         Ok(swath_core::source::Place::Direct { bytes: 100 })
     }
-    fn begin_fetch(&self, range: std::ops::Range<u64>, reply: swath_core::source::Reply) {
-        self.0.begin_fetch(range, reply);
+    fn begin_fetch(
+        &self,
+        range: std::ops::Range<u64>,
+        reply: swath_core::source::Reply,
+    ) -> swath_core::source::Fetching {
+        self.0.begin_fetch(range, reply)
     }
     fn decode(&self, block: usize, bytes: &[u8]) -> Result<Arc<swath_core::chunk::Chunk>> {
         self.0.decode(block, bytes)

@@ -294,6 +294,32 @@ fn requests_in_flight_are_counted() -> io::Result<()> {
 }
 
 #[test]
+fn a_client_that_goes_away_is_noticed() -> io::Result<()> {
+    let server = RangeServer::in_memory().bandwidth_mbit(80.0).start()?;
+    server.put("data.bin", data(10_000_000));
+    let mut patient = Client::new(&server)?;
+    patient.range("/data.bin", "0-9")?;
+    // In the middle of the body, and before the reply.
+    for latency in [Duration::ZERO, Duration::from_secs(3600)] {
+        server.set_latency(latency);
+        let mut client = Client::new(&server)?;
+        client.reader.get_mut().write_all(b"GET /data.bin HTTP/1.1\r\n\r\n")?;
+        if latency.is_zero() {
+            client.reader.read_exact(&mut [0; 1000])?;
+        }
+        while server.log().iter().all(|request| request.ended.is_some()) {
+            thread::yield_now();
+        }
+        drop(client);
+        while server.log().iter().any(|request| request.ended.is_none()) {
+            thread::yield_now();
+        }
+    }
+    assert_eq!(server.log().iter().map(|request| request.abandoned).collect::<Vec<_>>(), [false, true, true]);
+    Ok(())
+}
+
+#[test]
 fn a_sequence_of_faults_befalls_the_next_requests() -> io::Result<()> {
     let server = server()?;
     let retry = vec![("Retry-After".to_owned(), "7".to_owned())];

@@ -225,11 +225,79 @@ fn requests_in_flight_are_limited_per_host() {
     let (sender, receiver) = std::sync::mpsc::channel();
     for index in 0..12 {
         let sender = sender.clone();
-        file.begin_read(index * 100..index * 100 + 100, Box::new(move |result| drop(sender.send(result))));
+        let _runs_to_its_end =
+            file.begin_read(index * 100..index * 100 + 100, Box::new(move |result| drop(sender.send(result))));
     }
     drop(sender);
     assert_eq!(receiver.iter().filter(Result::is_ok).count(), 12);
     assert_eq!(server.stats().peak_in_flight, 3);
+}
+
+/// Waits until the server has seen the end of every request.
+fn settle(server: &RangeServer) {
+    while server.log().iter().any(|request| request.ended.is_none()) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn aborting_a_read_closes_its_connection_and_gives_its_permit_back() {
+    let (server, _) = serve();
+    let io = Io::with_options(IoOptions { requests_per_host: 1, ..IoOptions::default() }).unwrap();
+    let file = File::open(&io, &server.url("a.tif")).unwrap();
+    server.set_latency(Duration::from_secs(3600));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let begin = |range| {
+        let sender = sender.clone();
+        file.begin_read(range, Box::new(move |result| drop(sender.send(result))))
+    };
+    let (first, second) = (begin(0..100), begin(100..200));
+    while server.stats().requests == 0 {
+        std::thread::yield_now();
+    }
+    // One is in flight, the other waits for its permit.
+    first.abort();
+    second.abort();
+    settle(&server);
+    assert!(server.log().iter().all(|request| request.abandoned), "{:?}", server.log());
+    assert!(server.stats().requests <= 2);
+    server.set_latency(Duration::ZERO);
+    assert_eq!(file.read(0..100).unwrap().bytes, scene().0[..100]);
+    drop(sender);
+    assert_eq!(receiver.iter().count(), 0, "neither was answered");
+}
+
+#[test]
+fn aborting_a_read_ends_the_pause_between_its_attempts() {
+    let (server, _) = serve();
+    let io = Io::with_options(IoOptions { backoff: Duration::from_secs(3600), ..IoOptions::default() }).unwrap();
+    let file = File::open(&io, &server.url("a.tif")).unwrap();
+    server.set_faults(Faults::sequence([Fault::Status(503, Vec::new())]));
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let read = file.begin_read(0..100, Box::new(move |_| drop(sender)));
+    while server.stats().requests == 0 {
+        std::thread::yield_now();
+    }
+    settle(&server);
+    read.abort();
+    assert!(receiver.recv().is_err(), "the reply is dropped");
+    assert_eq!(file.read(0..100).unwrap().bytes, scene().0[..100]);
+    assert_eq!(server.stats().requests, 2);
+}
+
+#[test]
+fn who_stops_waiting_for_an_async_read_aborts_it() {
+    let (server, _) = serve();
+    server.set_latency(Duration::from_secs(3600));
+    let file = File::open(&hasty_io(), &server.url("a.tif")).unwrap();
+    let mut read = Box::pin(file.read_async(0..100));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    while server.stats().requests == 0 {
+        assert!(read.as_mut().poll(&mut context).is_pending());
+    }
+    drop(read);
+    settle(&server);
+    assert!(server.log()[0].abandoned);
 }
 
 #[test]
@@ -239,7 +307,7 @@ fn dropping_the_last_handle_ends_what_is_under_way() {
     let io = hasty_io();
     let file = File::open(&io, &server.url("a.tif")).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
-    file.begin_read(0..100, Box::new(move |result| drop(sender.send(result))));
+    let _runs_to_its_end = file.begin_read(0..100, Box::new(move |result| drop(sender.send(result))));
     let started = std::time::Instant::now();
     drop((file, io));
     assert!(receiver.recv().is_err(), "the reply is dropped");

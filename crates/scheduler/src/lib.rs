@@ -81,4 +81,4 @@ pub use peak::{SerialPeak, serial_peak};
 pub use pool::{Execution, execute};
 pub use serial::execute_serial;
 pub use state::{Budget, Command, Event, State};
-pub use work::{Cancel, Reply, Work};
+pub use work::{Cancel, OnCancel, Reply, Work};

@@ -100,6 +100,8 @@ struct CancelInner {
     cancelled: AtomicBool,
     /// The bells of the runs under way, whose sleepers have to hear of it.
     bells: Mutex<Vec<Weak<Bell>>>,
+    /// What else has to hear of it.
+    callbacks: Mutex<Vec<Weak<Callback>>>,
     /// The token whose cancellation is this one's as well.
     parent: Option<Cancel>,
 }
@@ -117,12 +119,34 @@ impl Cancel {
     }
 
     /// Stops all runs that hold this token, now and later: no task starts any more, replies are ignored, and workers
-    /// leave as soon as the task in their hands returns. Does not wait for them.
+    /// leave as soon as the task in their hands returns. Does not wait for them. What was asked for by
+    /// [`on_cancel`](Self::on_cancel) is called here.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Release);
         for bell in self.0.bells.lock().iter().filter_map(Weak::upgrade) {
             bell.ring_all();
         }
+        // They are the caller's code, so they run outside the lock.
+        let callbacks: Vec<_> = self.0.callbacks.lock().iter().filter_map(Weak::upgrade).collect();
+        callbacks.iter().for_each(|callback| callback.call());
+    }
+
+    /// Calls `callback` once when this token or one above it is cancelled, on the thread that does so and before
+    /// [`cancel`](Self::cancel) returns; at once, if it is cancelled already. Dropping what is returned ends that.
+    ///
+    /// [`is_cancelled`](Self::is_cancelled) is true when it is called. It should be short, and must not panic.
+    pub fn on_cancel(&self, callback: impl FnOnce() + Send + 'static) -> OnCancel {
+        let callback = Arc::new(Callback(Mutex::new(Some(Box::new(callback)))));
+        let mut token = Some(self);
+        while let Some(Cancel(inner)) = token {
+            inner.callbacks.lock().push(Arc::downgrade(&callback));
+            token = inner.parent.as_ref();
+        }
+        // A cancel before the pushes did not see the callback, but is seen here.
+        if self.is_cancelled() {
+            callback.call();
+        }
+        OnCancel { cancel: self.clone(), callback }
     }
 
     /// Whether [`cancel`](Self::cancel) was called: one load, for long tasks to poll.
@@ -145,6 +169,45 @@ impl Cancel {
     }
 }
 
+/// What is called at most once when a token is cancelled.
+struct Callback(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Callback {
+    fn call(&self) {
+        let callback = self.0.lock().take();
+        if let Some(callback) = callback {
+            callback();
+        }
+    }
+}
+
+/// Keeps a callback of [`Cancel::on_cancel`]: once it is dropped, the callback is not called any more (a call that has
+/// begun on another thread may still be running).
+#[must_use = "the callback is forgotten when this is dropped"]
+pub struct OnCancel {
+    cancel: Cancel,
+    callback: Arc<Callback>,
+}
+
+impl Drop for OnCancel {
+    fn drop(&mut self) {
+        let mut token = Some(&self.cancel);
+        while let Some(Cancel(inner)) = token {
+            inner.callbacks.lock().retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&self.callback)));
+            token = inner.parent.as_ref();
+        }
+        // A cancel on another thread may have collected it already.
+        let callback = self.callback.0.lock().take();
+        drop(callback);
+    }
+}
+
+impl fmt::Debug for OnCancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnCancel").field(&self.cancel).finish()
+    }
+}
+
 impl fmt::Debug for Cancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Cancel").field(&self.is_cancelled()).finish()
@@ -153,6 +216,8 @@ impl fmt::Debug for Cancel {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     #[test]
@@ -163,6 +228,66 @@ mod tests {
         assert!(first.is_cancelled() && !parent.is_cancelled() && !second.is_cancelled());
         parent.cancel();
         assert!(second.is_cancelled());
+    }
+
+    /// A count and a callback that adds one to it.
+    fn counter() -> (Arc<AtomicUsize>, impl FnOnce() + Send + 'static) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        (count, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    #[test]
+    fn a_callback_is_called_once_whichever_token_above_is_cancelled() {
+        let parent = Cancel::new();
+        let child = parent.child();
+        let grandchild = child.child();
+        let (count, callback) = counter();
+        let (sibling_count, sibling_callback) = counter();
+        let _kept = grandchild.on_cancel(callback);
+        let _sibling_kept = parent.child().on_cancel(sibling_callback);
+        child.cancel();
+        assert_eq!((count.load(Ordering::Relaxed), sibling_count.load(Ordering::Relaxed)), (1, 0));
+        grandchild.cancel();
+        parent.cancel();
+        assert_eq!((count.load(Ordering::Relaxed), sibling_count.load(Ordering::Relaxed)), (1, 1));
+    }
+
+    #[test]
+    fn a_callback_comes_at_once_where_the_token_was_cancelled_before() {
+        let parent = Cancel::new();
+        let child = parent.child();
+        parent.cancel();
+        let (count, callback) = counter();
+        let _kept = child.on_cancel(callback);
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_callback_that_was_given_up_is_dropped_and_not_called() {
+        let parent = Cancel::new();
+        let child = parent.child();
+        let (count, callback) = counter();
+        drop(child.on_cancel(callback));
+        assert_eq!(Arc::strong_count(&count), 1);
+        assert!(parent.0.callbacks.lock().is_empty() && child.0.callbacks.lock().is_empty());
+        parent.cancel();
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_callback_may_use_the_token() {
+        let cancel = Cancel::new();
+        let inside = cancel.clone();
+        let (seen, see) = std::sync::mpsc::channel();
+        let _kept = cancel.on_cancel(move || {
+            let _ = seen.send(inside.is_cancelled());
+            drop(inside.on_cancel(|| ()));
+        });
+        cancel.cancel();
+        assert_eq!(see.recv(), Ok(true));
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub mod embed {
     pub use swath_core::meta::Meta;
     pub use swath_core::shape::{ChunkGrid, Shape};
     pub use swath_core::sink::{ChunkSink, Encoded, Layout};
-    pub use swath_core::source::{ChunkSource, Fetched, MemorySource, Place, Reply};
+    pub use swath_core::source::{ChunkSource, Fetched, Fetching, MemorySource, Place, Reply};
     pub use swath_core::testing::check_source;
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::tasks::{Lane, Tasks, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{ChunkSource, Fetched};
+use crate::source::{ChunkSource, Fetched, Fetching};
 
 /// Runs the tasks one after the other, each value kept until its last user is done; `deliver` gets each part of an
 /// output, in order.
@@ -85,19 +85,24 @@ pub fn fetch_blocking(source: &dyn ChunkSource, range: Range<u64>) -> Result<Fet
 /// How often a wait asks whether it is cancelled.
 const CANCEL_PERIOD: Duration = Duration::from_millis(20);
 
-/// Starts something that replies once, and waits for the reply; one that comes after a cancel is dropped.
+/// Starts a fetch and waits for its reply; a cancel aborts it.
 fn wait<T: Send + 'static>(
-    begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>),
+    begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>) -> Fetching,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<T> {
     let slot = Arc::new((Mutex::new(Waiting::Open), Condvar::new()));
     let answer = Answer(Arc::clone(&slot));
-    begin(Box::new(move |result| answer.give(result)));
+    let fetching = begin(Box::new(move |result| answer.give(result)));
     let (state, wake) = &*slot;
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         match std::mem::replace(&mut *state, Waiting::Open) {
-            Waiting::Open if cancelled() => return Err(Error::cancelled()),
+            Waiting::Open if cancelled() => {
+                // Aborting may drop the reply, which takes the lock.
+                drop(state);
+                fetching.abort();
+                return Err(Error::cancelled());
+            }
             Waiting::Open => state = wake.wait_timeout(state, CANCEL_PERIOD).unwrap_or_else(PoisonError::into_inner).0,
             Waiting::Answered(result) => return result,
             Waiting::Abandoned => {

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 use crate::shape::volume;
 use crate::sink::Encoded;
-use crate::source::{ChunkSource, Fetched, Place};
+use crate::source::{ChunkSource, Fetched, Fetching, Place};
 
 /// What a task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -421,15 +421,16 @@ impl Tasks {
         })
     }
 
-    /// Starts a task of the I/O lane; `reply` gets its value.
-    pub fn begin(&self, task: usize, reply: Box<dyn FnOnce(Result<Value>) + Send>) {
+    /// Starts a task of the I/O lane; `reply` gets its value, unless the fetch is aborted before.
+    pub fn begin(&self, task: usize, reply: Box<dyn FnOnce(Result<Value>) + Send>) -> Fetching {
         let TaskKind::Fetch { source, range } = self.kinds[task] else {
-            return reply(Err(Error::new(ErrorKind::Internal, "only fetches run in the I/O lane")));
+            reply(Err(Error::new(ErrorKind::Internal, "only fetches run in the I/O lane")));
+            return Fetching::none();
         };
         let bytes = self.uses[source as usize].ranges[range as usize].bytes.clone();
         self.sources[source as usize]
             .source
-            .begin_fetch(bytes, Box::new(move |fetched| reply(fetched.map(Value::Bytes))));
+            .begin_fetch(bytes, Box::new(move |fetched| reply(fetched.map(Value::Bytes))))
     }
 
     /// Runs a task of the processor lane; `inputs` are the values of its [`dependencies`](Self::dependencies).

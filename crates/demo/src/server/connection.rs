@@ -18,6 +18,13 @@ const PIECE: u64 = 256 * 1024;
 /// … and where bandwidth is limited, so that bytes trickle rather than leap.
 const PACED_PIECE: u64 = 16 * 1024;
 
+/// The end of a wait, in which the client is not watched: timeouts of sockets are late by as much as 4 ms on Linux.
+const BLIND: Duration = Duration::from_millis(8);
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
 /// Serves a connection until either side has enough.
 pub(super) fn run(shared: &Shared, id: ConnectionId, stream: TcpStream) {
     // Best effort: without it replies are late, not wrong.
@@ -28,19 +35,23 @@ pub(super) fn run(shared: &Shared, id: ConnectionId, stream: TcpStream) {
     shared.lifeline.dismiss(id);
 }
 
-/// The connection is over, for whatever reason.
-struct Over;
+/// Why the connection is over.
+enum Over {
+    /// All was said, or the server stops.
+    Here,
+    /// The client went away, which is its right.
+    There,
+}
 
 impl From<Stopped> for Over {
     fn from(_: Stopped) -> Self {
-        Self
+        Self::Here
     }
 }
 
 impl From<io::Error> for Over {
-    /// The client went away, which is its right.
     fn from(_: io::Error) -> Self {
-        Self
+        Self::There
     }
 }
 
@@ -61,10 +72,10 @@ impl Connection<'_> {
     fn serve(&mut self) -> Result<(), Over> {
         let head = match head::read(&mut self.stream, &mut self.pending) {
             Ok(head) => head,
-            Err(NoHead::Gone) => return Err(Over),
+            Err(NoHead::Gone) => return Err(Over::There),
             Err(NoHead::Malformed) => {
                 self.stream.write_all(&Reply::bare(400).head(false))?;
-                return Err(Over);
+                return Err(Over::Here);
             }
         };
         match head.path.as_str() {
@@ -85,6 +96,9 @@ impl Connection<'_> {
         let request = self.request(&head, &reply);
         let ticket = self.shared.ledger.begin(request.clone());
         let outcome = self.answer_as(&manners, &request, head, reply, ticket);
+        if matches!(outcome, Err(Over::There)) {
+            self.shared.ledger.abandoned(ticket);
+        }
         self.shared.ledger.end(ticket);
         outcome
     }
@@ -103,10 +117,10 @@ impl Connection<'_> {
             Some(fault) => reply.spoilt(fault, &mut head, &self.shared.files),
             None => Some(reply),
         };
-        self.shared.lifeline.sleep(manners.latency + stall)?;
+        self.wait_until(Instant::now() + manners.latency + stall)?;
         let Some(reply) = reply else {
             self.shared.ledger.replying(ticket, 0, None);
-            return Err(Over);
+            return Err(Over::Here);
         };
         self.shared.ledger.replying(ticket, reply.status, reply.range);
         self.send(reply, head.keep_alive, manners.bytes_per_second, Some(ticket))
@@ -136,16 +150,34 @@ impl Connection<'_> {
             self.stream.write_all(&self.piece)?;
             self.piece.clear();
             if last {
-                return if keep_alive { Ok(()) } else { Err(Over) };
+                return if keep_alive { Ok(()) } else { Err(Over::Here) };
             }
         }
     }
 
     /// Waits until a link of that rate would have delivered the next bytes.
-    fn pace(&mut self, bytes: u64, rate: Option<f64>) -> Result<(), Stopped> {
+    fn pace(&mut self, bytes: u64, rate: Option<f64>) -> Result<(), Over> {
         let Some(rate) = rate else { return Ok(()) };
         self.free_at += Duration::from_secs_f64(bytes as f64 / rate);
-        self.shared.lifeline.sleep_until(self.free_at)
+        self.wait_until(self.free_at)
+    }
+
+    /// Waits until a moment, or until the client goes away, as far as that shows before.
+    fn wait_until(&mut self, moment: Instant) -> Result<(), Over> {
+        let watched = moment.saturating_duration_since(Instant::now()).saturating_sub(BLIND);
+        if !watched.is_zero() {
+            self.stream.set_read_timeout(Some(watched))?;
+            let peeked = self.stream.peek(&mut [0]);
+            self.stream.set_read_timeout(None)?;
+            match peeked {
+                Ok(0) => return Err(Over::There),
+                // The next request is here already.
+                Ok(_) => {}
+                Err(error) if is_timeout(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(self.shared.lifeline.sleep_until(moment)?)
     }
 
     fn request(&self, head: &Head, reply: &Reply) -> Request {
@@ -159,6 +191,7 @@ impl Connection<'_> {
             bytes: 0,
             started: Duration::ZERO,
             ended: None,
+            abandoned: false,
         }
     }
 

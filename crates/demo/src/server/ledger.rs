@@ -24,8 +24,11 @@ pub struct Request {
     pub bytes: u64,
     /// When its head had been read, since the server's start.
     pub started: Duration,
-    /// When its last bytes were about to leave; none while it is in flight.
+    /// When its last bytes were about to leave, or there was no sense in more; none while it is in flight.
     pub ended: Option<Duration>,
+    /// Whether the client had closed the connection before its last bytes were about to leave. It is noticed at once
+    /// while the server waits for the latency to pass, and else by the write that fails.
+    pub abandoned: bool,
 }
 
 /// Counters over requests.
@@ -97,6 +100,18 @@ impl Ledger {
         if let Some(request) = self.books.lock().in_flight.get_mut(&ticket.0) {
             request.bytes += bytes as u64;
         }
+    }
+
+    /// Notes that the client did not wait for the end.
+    pub(super) fn abandoned(&self, ticket: Ticket) {
+        if let Some(request) = self.books.lock().in_flight.get_mut(&ticket.0) {
+            request.abandoned = true;
+        }
+    }
+
+    /// The time since the start.
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
     }
 
     /// Closes the account; a second time does nothing.

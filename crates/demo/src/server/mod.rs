@@ -121,6 +121,11 @@ impl RangeServer {
         self.shared.ledger.log()
     }
 
+    /// The time now on the clock of the log.
+    pub fn now(&self) -> Duration {
+        self.shared.ledger.now()
+    }
+
     /// Counters since the last [`reset`](Self::reset).
     pub fn stats(&self) -> Stats {
         self.shared.ledger.stats()

@@ -11,7 +11,7 @@ use swath_core::grid::Grid;
 use swath_core::meta::Meta;
 use swath_core::shape::{Dims, Shape};
 use swath_core::sink::Layout;
-use swath_core::source::{ChunkSource, Place, Reply};
+use swath_core::source::{ChunkSource, Fetching, Place, Reply};
 
 use super::Chunks;
 use super::block;
@@ -118,8 +118,8 @@ impl ChunkSource for CogSource {
         })
     }
 
-    fn begin_fetch(&self, range: Range<u64>, reply: Reply) {
-        self.file.begin_read(range, reply);
+    fn begin_fetch(&self, range: Range<u64>, reply: Reply) -> Fetching {
+        self.file.begin_read(range, reply)
     }
 
     fn decode(&self, block: usize, bytes: &[u8]) -> Result<Arc<Chunk>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::source::{Fetched, Reply};
+use swath_core::source::{Fetched, Fetching, Reply};
 
 use super::http::HttpObject;
 use super::io::Io;
@@ -145,13 +145,18 @@ impl File {
     }
 
     /// As [`read`](Self::read), but returns at once; `reply` is called on the I/O thread (on this one for a local file)
-    /// and must not block. It is dropped unused where the runtime stops first.
-    pub fn begin_read(&self, range: Range<u64>, reply: Reply) {
+    /// and must not block. It is dropped unused where the runtime stops first, or the read is aborted: then the
+    /// connection of its request is closed, which may have to be opened anew for another.
+    pub fn begin_read(&self, range: Range<u64>, reply: Reply) -> Fetching {
         match &self.0.object {
-            Object::Local(file) => reply(local_fetch(file, range)),
+            Object::Local(file) => {
+                reply(local_fetch(file, range));
+                Fetching::none()
+            }
             Object::Http(object) => {
                 let object = Arc::clone(object);
-                self.0.io.spawn(async move { reply(object.fetch(range).await) });
+                let task = self.0.io.spawn(async move { reply(object.fetch(range).await) });
+                Fetching::new(move || task.abort())
             }
         }
     }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
 
 use super::http;
 
@@ -143,18 +144,18 @@ impl Io {
         Self(Arc::new(Inner { options, handle, client: OnceLock::new(), hosts, _stop: stop }))
     }
 
-    /// Starts `future` on the runtime.
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        drop(self.0.handle.spawn(future));
+    /// Starts `future` on the runtime. Aborting drops it there: its sockets, permits and sleeps end.
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.0.handle.spawn(future).abort_handle()
     }
 
-    /// Runs `future` on the runtime and waits for it on any executor; the `async` door.
+    /// Runs `future` on the runtime and waits for it on any executor; the `async` door. Who stops waiting aborts it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         future: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        self.spawn(async move { drop(reply.send(future.await)) });
+        let _abort = AbortOnDrop(self.spawn(async move { drop(reply.send(future.await)) }));
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -175,7 +176,7 @@ impl Io {
             ));
         }
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.spawn(async move { drop(reply.send(future.await)) });
+        let _never_aborted = self.spawn(async move { drop(reply.send(future.await)) });
         let wait = || answer.recv().unwrap_or_else(|_| Err(stopped()));
         match inside && flavor == RuntimeFlavor::MultiThread {
             // Subtle: the task may stand in this worker's own slot, from which no other worker steals.
@@ -203,6 +204,15 @@ impl Io {
     pub(super) fn permits(&self, host: String) -> Arc<Semaphore> {
         let count = self.0.options.requests_per_host.clamp(1, Semaphore::MAX_PERMITS);
         Arc::clone(self.0.hosts.lock().entry(host).or_insert_with(|| Arc::new(Semaphore::new(count))))
+    }
+}
+
+/// Ends a task that nobody waits for any more; one that has ended does not mind.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

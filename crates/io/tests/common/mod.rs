@@ -28,7 +28,7 @@ pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 /// Fetches like an executor: starts, and waits for the reply.
 pub(crate) fn fetch(source: &CogSource, range: std::ops::Range<u64>) -> Result<Fetched> {
     let (sender, receiver) = mpsc::channel();
-    source.begin_fetch(range, Box::new(move |result| drop(sender.send(result))));
+    let _runs_to_its_end = source.begin_fetch(range, Box::new(move |result| drop(sender.send(result))));
     receiver.recv().expect("every fetch is answered")
 }
 

@@ -14,6 +14,7 @@ use swath_scheduler::{
     TaskSpec, Work, serial_peak,
 };
 
+use super::in_flight::InFlight;
 use super::progress::Watcher;
 use super::{Report, Run, Workers};
 
@@ -121,7 +122,14 @@ where
     let Planned { tasks, graph, held } = planned;
     let (started, cpu_started) = (Instant::now(), cpu_time());
     let counters = Arc::new(Counters::default());
-    let work = TaskWork { tasks, deliver, cancel: &run.cancel, counters: Arc::clone(&counters) };
+    let in_flight = Arc::new(InFlight::default());
+    let _at_the_end = AbortAll(&in_flight);
+    // From the cancelling thread: workers may be in a decode for a while before they look.
+    let _at_a_cancel = run.cancel.on_cancel({
+        let in_flight = Arc::clone(&in_flight);
+        move || in_flight.abort_from(0)
+    });
+    let work = TaskWork { tasks, deliver, cancel: &run.cancel, counters: Arc::clone(&counters), in_flight: &in_flight };
     let observer = run.progress.clone().map(|watch| Arc::new(Watcher::new(watch, tasks.len())) as Arc<dyn Observer>);
     let control = Control { cancel: run.cancel.clone(), observer };
     let result = match run.workers {
@@ -147,6 +155,15 @@ where
     })
 }
 
+/// Aborts what is under way when a run ends, in whichever way.
+struct AbortAll<'a>(&'a InFlight);
+
+impl Drop for AbortAll<'_> {
+    fn drop(&mut self) {
+        self.0.abort_from(0);
+    }
+}
+
 #[derive(Default)]
 struct Counters {
     requests: AtomicU64,
@@ -158,6 +175,14 @@ struct TaskWork<'a, D> {
     deliver: &'a Mutex<D>,
     cancel: &'a Cancel,
     counters: Arc<Counters>,
+    in_flight: &'a Arc<InFlight>,
+}
+
+impl<D> TaskWork<'_, D> {
+    /// A failure makes all later tasks void; earlier ones go on, as one of them may fail, too, and be the one to report.
+    fn abort_after<T>(&self, task: TaskId, result: Result<T>) -> Result<T> {
+        result.inspect_err(|_| self.in_flight.abort_from(task.0 + 1))
+    }
 }
 
 impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
@@ -165,24 +190,30 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
     type Error = Error;
 
     fn execute(&self, task: TaskId, inputs: Vec<Arc<Value>>) -> Result<Value> {
-        self.tasks.execute(task.0 as usize, &inputs, &|| self.cancel.is_cancelled())
+        let result = self.tasks.execute(task.0 as usize, &inputs, &|| self.cancel.is_cancelled());
+        self.abort_after(task, result)
     }
 
     fn begin(&self, task: TaskId, reply: Reply<Value, Error>) {
-        let counters = Arc::clone(&self.counters);
+        let (counters, in_flight) = (Arc::clone(&self.counters), Arc::clone(self.in_flight));
         let answer = move |result: Result<Value>| {
+            in_flight.ended(task.0);
             if let Ok(Value::Bytes(fetched)) = &result {
                 counters.requests.fetch_add(u64::from(fetched.requests), Ordering::Relaxed);
                 counters.bytes.fetch_add(fetched.bytes.len() as u64, Ordering::Relaxed);
             }
+            if result.is_err() {
+                in_flight.abort_from(task.0 + 1);
+            }
             reply.send(result);
         };
-        self.tasks.begin(task.0 as usize, Box::new(answer));
+        self.in_flight.begin(task.0, || self.tasks.begin(task.0 as usize, Box::new(answer)));
     }
 
     fn deliver(&self, task: TaskId, value: Value) -> Result<()> {
         let TaskKind::Compute { stage, .. } = self.tasks.kind(task.0 as usize) else { return Ok(()) };
-        (self.deliver.lock())(stage as usize, value)
+        let result = (self.deliver.lock())(stage as usize, value);
+        self.abort_after(task, result)
     }
 
     fn byte_len(&self, value: &Value) -> u64 {

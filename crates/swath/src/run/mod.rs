@@ -3,6 +3,7 @@
 mod chunks;
 pub(crate) mod engine;
 mod future;
+mod in_flight;
 mod outputs;
 mod progress;
 mod report;
