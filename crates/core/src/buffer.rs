@@ -54,6 +54,12 @@ macro_rules! define_buffer {
                 match self { $(Self::$variant(data) => SliceMut::$variant(&mut data[start..end])),* }
             }
 
+            /// The value of all pixels, if they are equal bit for bit and a literal can tell those bits; none where
+            /// there is no pixel.
+            pub fn uniform(&self) -> Option<Scalar> {
+                match self { $(Self::$variant(data) => uniform(data)),* }
+            }
+
             /// The pixel at `index` as a literal.
             pub fn get(&self, index: usize) -> Scalar {
                 match self { $(Self::$variant(data) => data[index].to_scalar()),* }
@@ -152,6 +158,16 @@ impl Buffer {
     pub fn from_vec<T: Pixel>(data: Vec<T>) -> Self {
         T::into(data)
     }
+}
+
+fn uniform<T: Element>(data: &[T]) -> Option<Scalar> {
+    let first = *data.first()?;
+    // Subtle: of the many NaNs only the usual one is sure to survive the way through a literal.
+    let value = if first.is_nan() { Scalar::Float(f64::NAN) } else { first.to_scalar() };
+    let bits = first.to_bits();
+    // Runs of a fixed length are compared as vectors; a jump for each pixel would make a large constant block dear.
+    let same = |run: &[T]| run.iter().fold(true, |same, pixel| same & (pixel.to_bits() == bits));
+    (T::from_scalar(value).to_bits() == bits && data.chunks(256).all(same)).then_some(value)
 }
 
 impl Slice<'_> {

@@ -70,6 +70,14 @@ impl DType {
         Self::ALL.iter().copied().find(|dtype| dtype.name() == short)
     }
 
+    /// What an empty buffer is filled with: 0, or false.
+    pub const fn zero(self) -> Scalar {
+        match self {
+            Self::Bool => Scalar::Bool(false),
+            _ => Scalar::Int(0),
+        }
+    }
+
     /// Whether pixels are `f32` or `f64`.
     pub const fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64)
@@ -78,6 +86,18 @@ impl DType {
     /// Whether pixels are integers, signed or not.
     pub const fn is_integer(self) -> bool {
         !self.is_float() && !matches!(self, Self::Bool)
+    }
+
+    /// Whether every value of `other` is one of this dtype, exactly.
+    pub const fn holds_all_of(self, other: Self) -> bool {
+        match (self.integer_range(), other.integer_range()) {
+            (Some((low, high)), Some((other_low, other_high))) => {
+                low <= other_low && other_high <= high && matches!(self, Self::Bool) == matches!(other, Self::Bool)
+            }
+            (None, Some(_)) => !matches!(other, Self::Bool) && 2 * other.size() <= self.size(),
+            (Some(_), None) => false,
+            (None, None) => other.size() <= self.size(),
+        }
     }
 
     /// The least and greatest integer of an integer dtype; `(0, 1)` for bool, none for floats.
@@ -117,6 +137,14 @@ pub enum Scalar {
 }
 
 impl Scalar {
+    /// Whether `other` is this literal bit for bit: unlike `==`, it tells -0 from 0.
+    pub fn is_same(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            _ => self == other,
+        }
+    }
+
     /// This literal as a pixel of `dtype`, exactly.
     ///
     /// # Errors
@@ -239,6 +267,9 @@ pub trait Element:
     /// The literal of this pixel.
     fn to_scalar(self) -> Scalar;
 
+    /// The bits of the pixel: what tells -0 from 0, and NaNs apart.
+    fn to_bits(self) -> u64;
+
     /// Whether the pixel is NaN; false for all but floats.
     fn is_nan(self) -> bool {
         false
@@ -256,6 +287,9 @@ macro_rules! element {
             fn to_scalar(self) -> Scalar {
                 Scalar::Int(i128::from(self))
             }
+            fn to_bits(self) -> u64 {
+                self as u64
+            }
         })*
     };
     (@float $($type:ty => $variant:ident),*) => {
@@ -267,6 +301,9 @@ macro_rules! element {
             }
             fn to_scalar(self) -> Scalar {
                 Scalar::Float(f64::from(self))
+            }
+            fn to_bits(self) -> u64 {
+                u64::from(self.to_bits())
             }
             fn is_nan(self) -> bool {
                 self.is_nan()
@@ -285,6 +322,9 @@ impl Element for bool {
     }
     fn to_scalar(self) -> Scalar {
         Scalar::Bool(self)
+    }
+    fn to_bits(self) -> u64 {
+        u64::from(self)
     }
 }
 
@@ -316,6 +356,13 @@ mod tests {
     fn the_error_of_a_fill_names_value_and_range() {
         let message = Scalar::from(300).fit(DType::U8).unwrap_err().to_string();
         assert_eq!(message, "300 does not fit u8, which holds 0 to 255: cast the raster to a wider dtype first");
+    }
+
+    #[test]
+    fn a_dtype_holds_all_of_those_whose_every_value_it_has() {
+        let holds = |dtype: DType| DType::ALL.iter().filter(|other| dtype.holds_all_of(**other)).count();
+        assert_eq!(DType::ALL.iter().map(|dtype| holds(*dtype)).collect::<Vec<_>>(), [1, 1, 2, 3, 4, 1, 3, 5, 7, 5, 8]);
+        assert!(DType::F32.holds_all_of(DType::U16) && !DType::F32.holds_all_of(DType::I32));
     }
 
     #[test]

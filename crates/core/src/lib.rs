@@ -3,7 +3,7 @@
 //! This crate opens nothing and spawns nothing: it names no runtime, no path and no thread. Files come in through
 //! [`source::ChunkSource`] and go out through [`sink::ChunkSink`]. Users see it re-exported by the `swath` crate.
 //!
-//! In reading order: what pixels are ([`dtype`], [`buffer`], [`shape`], [`chunk`], [`grid`], [`meta`]), where they come
+//! In reading order: what pixels are ([`dtype`], [`buffer`], [`shape`], [`chunk`], [`value`], [`grid`], [`meta`]), where they come
 //! from and go to ([`source`], [`sink`]), what users write ([`expr`]), how it is planned ([`plan`]) and run ([`exec`]).
 
 pub mod error;
@@ -15,6 +15,7 @@ pub mod buffer;
 pub mod shape;
 pub mod view;
 pub mod chunk;
+pub mod value;
 pub mod grid;
 pub mod meta;
 pub mod raster;

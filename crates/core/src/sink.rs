@@ -5,10 +5,11 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::chunk::Chunk;
+use crate::dtype::{DType, Scalar};
 use crate::error::Result;
 use crate::shape::{ChunkGrid, Shape};
 
-/// How the blocks of a file are laid out: what a sink takes over from the file its pixels come from.
+/// How the blocks of a file are stored: what a sink takes over from the file its pixels come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Rows and columns of a block.
@@ -17,6 +18,20 @@ pub struct Layout {
     pub pixel_interleaved: bool,
     /// TIFF's number of the compression scheme.
     pub compression: u16,
+    /// TIFF's number of the predictor.
+    pub predictor: u16,
+    /// Type of the samples.
+    pub dtype: DType,
+    /// Whether samples of several bytes are stored least byte first; true where they have one.
+    pub little_endian: bool,
+}
+
+impl Layout {
+    /// Whether the stored bytes of a block of this layout are those of a block of `other` with the same pixels, if both
+    /// hold as many bands: it can be copied without being decoded.
+    pub fn stores_as(&self, other: &Self) -> bool {
+        *self == Self { pixel_interleaved: self.pixel_interleaved, ..*other }
+    }
 }
 
 /// One encoded block.
@@ -51,6 +66,23 @@ pub trait ChunkSink: fmt::Debug + Send + Sync {
     /// # Errors
     /// `Internal` where the codec fails.
     fn encode(&self, block: usize, chunk: &Chunk) -> Result<Encoded>;
+
+    /// Encodes a block whose pixels all have this value, to the bytes that [`encode`](Self::encode) would give.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn encode_constant(&self, block: usize, value: Scalar) -> Result<Encoded> {
+        let shape = self.blocks().region(block).shape;
+        self.encode(block, &Chunk::filled(shape, self.dtype(), value))
+    }
+
+    /// The type of its pixels.
+    fn dtype(&self) -> DType;
+
+    /// How it stores blocks, if blocks that are stored so may be committed as they are.
+    fn layout(&self) -> Option<Layout> {
+        None
+    }
 
     /// Writes an encoded block.
     ///

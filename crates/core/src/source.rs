@@ -8,9 +8,11 @@ use bytes::Bytes;
 
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::meta::Meta;
 use crate::shape::{ChunkGrid, Shape};
+use crate::sink::Layout;
+use crate::value::ChunkValue;
 
 /// How the pixels of one block are to be had.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,8 +101,8 @@ pub trait ChunkSource: fmt::Debug + Send + Sync {
     /// before. A source that cannot abort returns [`Fetching::none`]; its late replies are dropped.
     fn begin_fetch(&self, range: Range<u64>, reply: Reply) -> Fetching;
 
-    /// Decodes block `block`, cut to the array; `bytes` are exactly those of its [`Place::Remote`], empty for
-    /// [`Place::Direct`]. Runs on a processor lane and must not wait on a network.
+    /// Decodes block `block`, cut to the array; `bytes` are exactly those of its [`Place::Remote`] or those that
+    /// [`encoded`](Self::encoded) gave; empty for [`Place::Direct`], which the source then reads by itself. Runs on a processor lane and must not wait on a network.
     ///
     /// # Errors
     /// `Corrupt` where the bytes do not decode to the block; `Unavailable` where a file cannot be read.
@@ -116,10 +118,19 @@ pub trait ChunkSource: fmt::Debug + Send + Sync {
         0
     }
 
-    /// How a file that continues this raster's pixels should be laid out, if this source is a file; see
-    /// [`crate::sink::Layout`].
-    fn layout(&self) -> Option<crate::sink::Layout> {
+    /// How its blocks are stored, if it is a file whose layout others can follow.
+    fn layout(&self) -> Option<Layout> {
         None
+    }
+
+    /// Block `block` as it is stored, if a sink of the same [`layout`](Self::layout) may copy it; `bytes` as for
+    /// [`decode`](Self::decode).
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), but for what only decoding can tell.
+    fn encoded(&self, block: usize, bytes: &[u8]) -> Result<Option<Bytes>> {
+        let _ = (block, bytes);
+        Ok(None)
     }
 
     /// The grid of its blocks.
@@ -134,8 +145,8 @@ pub struct MemorySource {
     name: String,
     meta: Meta,
     blocks: ChunkGrid,
-    layout: Option<crate::sink::Layout>,
-    chunks: Vec<Arc<Chunk>>,
+    layout: Option<Layout>,
+    chunks: Vec<ChunkValue>,
 }
 
 impl MemorySource {
@@ -144,13 +155,25 @@ impl MemorySource {
     /// # Errors
     /// `InvalidInput` where count, shape or dtype of the chunks are not those of `meta` and `blocks`.
     pub fn new(name: impl Into<String>, meta: Meta, blocks: ChunkGrid, chunks: Vec<Arc<Chunk>>) -> Result<Self> {
-        let fits = blocks.array_shape() == meta.shape
-            && chunks.len() == blocks.len()
-            && chunks
-                .iter()
-                .enumerate()
-                .all(|(i, chunk)| chunk.shape() == blocks.region(i).shape && chunk.dtype() == meta.dtype);
-        if !fits {
+        Self::of_values(name, meta, blocks, chunks.into_iter().map(ChunkValue::Dense).collect())
+    }
+
+    /// A source of chunks in any form, one for each block of `blocks`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); also where a chunk has no pixels at hand.
+    pub fn of_values(name: impl Into<String>, meta: Meta, blocks: ChunkGrid, chunks: Vec<ChunkValue>) -> Result<Self> {
+        let fits = |index: usize, chunk: &ChunkValue| match chunk {
+            ChunkValue::Constant(value) => value.fit(meta.dtype).is_ok(),
+            ChunkValue::Dense(pixels) | ChunkValue::Encoded { pixels: Some(pixels), .. } => {
+                pixels.shape() == blocks.region(index).shape && pixels.dtype() == meta.dtype
+            }
+            ChunkValue::Encoded { pixels: None, .. } => false,
+        };
+        if blocks.array_shape() != meta.shape
+            || chunks.len() != blocks.len()
+            || !chunks.iter().enumerate().all(|(index, chunk)| fits(index, chunk))
+        {
             return Err(Error::invalid("the chunks do not have the shapes and dtype of their raster"));
         }
         Ok(Self { name: name.into(), meta, blocks, layout: None, chunks })
@@ -158,7 +181,7 @@ impl MemorySource {
 
     /// Remembers the file layout that the pixels came from, so that sinks can follow it.
     #[must_use]
-    pub fn with_layout(mut self, layout: Option<crate::sink::Layout>) -> Self {
+    pub fn with_layout(mut self, layout: Option<Layout>) -> Self {
         self.layout = layout;
         self
     }
@@ -181,27 +204,39 @@ impl ChunkSource for MemorySource {
         self.blocks
     }
 
-    fn place(&self, _block: usize) -> Result<Place> {
-        Ok(Place::Direct { bytes: 0 })
+    fn place(&self, block: usize) -> Result<Place> {
+        Ok(match &self.chunks[block] {
+            ChunkValue::Constant(value) => Place::Constant(*value),
+            ChunkValue::Dense(_) | ChunkValue::Encoded { .. } => Place::Direct { bytes: 0 },
+        })
     }
 
     fn begin_fetch(&self, range: Range<u64>, reply: Reply) -> Fetching {
         reply(Err(Error::new(
-            crate::error::ErrorKind::Internal,
+            ErrorKind::Internal,
             format!("{} is in memory: bytes {}..{} cannot be fetched", self.name, range.start, range.end),
         )));
         Fetching::none()
     }
 
     fn decode(&self, block: usize, _bytes: &[u8]) -> Result<Arc<Chunk>> {
-        Ok(Arc::clone(&self.chunks[block]))
+        let shape = self.blocks.region(block).shape;
+        let pixels = self.chunks[block].pixels(shape, self.meta.dtype);
+        pixels.ok_or_else(|| Error::new(ErrorKind::Internal, "a chunk in memory has no pixels"))
     }
 
     fn pinned_bytes(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.byte_len() as u64).sum()
+        self.chunks.iter().map(ChunkValue::byte_len).sum()
     }
 
-    fn layout(&self) -> Option<crate::sink::Layout> {
+    fn layout(&self) -> Option<Layout> {
         self.layout
+    }
+
+    fn encoded(&self, block: usize, _bytes: &[u8]) -> Result<Option<Bytes>> {
+        Ok(match &self.chunks[block] {
+            ChunkValue::Encoded { bytes, .. } => Some(bytes.clone()),
+            ChunkValue::Constant(_) | ChunkValue::Dense(_) => None,
+        })
     }
 }

@@ -162,14 +162,15 @@ fn condition(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaste
 /// Runs a raster into pieces or chunks by the serial executor, and puts the result together.
 fn run(raster: &LazyRaster, target: Target) -> Vec<Scalar> {
     let job = Job::new(&[(raster, target)]).unwrap();
-    let tasks = job.tasks(&RangePolicy::default()).unwrap();
+    let tasks = job.tasks(&RangePolicy::default(), true).unwrap();
     let shape = raster.meta().unwrap().shape;
     let mut out = vec![None; swath_core::shape::volume(shape)];
     let mut serial = Serial::new(&tasks);
     while let Some((_, value)) = serial.advance(&|| false).unwrap() {
         let Value::Pieces(pieces) = value else { panic!("pieces were asked for") };
-        for (piece, chunk) in pieces {
+        for (piece, value) in pieces {
             let region = tasks.stages()[0].pieces.region(piece);
+            let chunk = value.pixels(region.shape, raster.dtype()).expect("pieces in memory have pixels");
             let cells = ChunkGrid::new(region.shape, [1; 4]);
             for cell in 0..cells.len() {
                 let at = cells.position(cell);
@@ -252,7 +253,7 @@ impl ChunkSource for OnDisk {
 fn a_block_that_several_chunks_need_is_decoded_once_and_a_pinned_one_never() {
     let decodes = |source: Arc<dyn ChunkSource>| {
         let raster = LazyRaster::from_source(source).rechunk(&[1, 10, 10]).unwrap();
-        let tasks = Job::new(&[(&raster, Target::Chunks)]).unwrap().tasks(&RangePolicy::default()).unwrap();
+        let tasks = Job::new(&[(&raster, Target::Chunks)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
         (0..tasks.len()).filter(|task| matches!(tasks.kind(*task), swath_core::exec::TaskKind::Decode { .. })).count()
     };
     let meta = Meta { chunks: [1, 3, 16, 16], ..Meta::new(Dims::BYX, [1, 3, 64, 64], DType::U8) };
@@ -266,7 +267,7 @@ fn a_narrowing_that_meets_a_large_pixel_names_operation_and_pixel() {
     let raster = swath_core::testing::raster([1, 4, 5], |_, y, x| if (y, x) == (2, 3) { 700u16 } else { 7 });
     let narrow = raster.cast(DType::U8, Overflow::Error).unwrap();
     let job = Job::new(&[(&narrow, Target::Pieces)]).unwrap();
-    let tasks = job.tasks(&RangePolicy::default()).unwrap();
+    let tasks = job.tasks(&RangePolicy::default(), true).unwrap();
     let error = Serial::new(&tasks).advance(&|| false).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -280,7 +281,7 @@ fn pieces_follow_the_blocks_of_the_image_not_its_mask_or_its_chunks() {
     let image = swath_core::testing::chunked([3, 1200, 1200], [3, 512, 512], |_, y, _| y as u8);
     let clouds = swath_core::testing::raster([1, 1200, 1200], |_, y, _| y == 0);
     let masked = image.rechunk(&[3, 1000, 1000]).unwrap().mask(&clouds, 0).unwrap();
-    let tasks = Job::new(&[(&masked, Target::Pieces)]).unwrap().tasks(&RangePolicy::default()).unwrap();
+    let tasks = Job::new(&[(&masked, Target::Pieces)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
     // A block has 768 KiB: two of them, side by side, are worth a task.
     assert_eq!(tasks.stages()[0].pieces.chunk_shape(), [1, 3, 512, 1024]);
 }

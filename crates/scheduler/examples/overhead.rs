@@ -21,7 +21,7 @@ impl Work for Nothing {
     fn execute(&self, task: TaskId, inputs: Vec<Arc<u64>>) -> Result<u64, Infallible> {
         Ok(inputs.iter().fold(u64::from(task.0), |sum, input| sum.wrapping_add(**input)))
     }
-    fn begin(&self, task: TaskId, reply: Reply<u64, Infallible>) {
+    fn begin(&self, task: TaskId, _: Vec<Arc<u64>>, reply: Reply<u64, Infallible>) {
         reply.send(Ok(u64::from(task.0)));
     }
     fn deliver(&self, _: TaskId, _: u64) -> Result<(), Infallible> {

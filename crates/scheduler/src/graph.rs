@@ -106,8 +106,6 @@ impl GraphBuilder {
     /// Adds a task that reads the values of `dependencies`, in this order, and returns its id, which is the number of
     /// tasks pushed before it.
     ///
-    /// An I/O task's dependencies only order it: [`Work::begin`](crate::Work::begin) is given no values.
-    ///
     /// # Errors
     ///
     /// [`GraphError`]; the builder is then as before the call.

@@ -22,7 +22,7 @@
 //!     fn execute(&self, _: TaskId, inputs: Vec<Arc<Vec<u8>>>) -> Result<Vec<u8>, Infallible> {
 //!         Ok(inputs[0].iter().map(|byte| byte * 2).collect())
 //!     }
-//!     fn begin(&self, _: TaskId, reply: Reply<Vec<u8>, Infallible>) {
+//!     fn begin(&self, _: TaskId, _: Vec<Arc<Vec<u8>>>, reply: Reply<Vec<u8>, Infallible>) {
 //!         std::thread::spawn(move || reply.send(Ok(vec![1, 2, 3])));
 //!     }
 //!     fn deliver(&self, _: TaskId, value: Vec<u8>) -> Result<(), Infallible> {

@@ -57,7 +57,7 @@ pub fn execute<W: Work>(
 /// #     type Value = ();
 /// #     type Error = Infallible;
 /// #     fn execute(&self, _: TaskId, _: Vec<Arc<()>>) -> Result<(), Infallible> { Ok(()) }
-/// #     fn begin(&self, _: TaskId, reply: Reply<(), Infallible>) { reply.send(Ok(())) }
+/// #     fn begin(&self, _: TaskId, _: Vec<Arc<()>>, reply: Reply<(), Infallible>) { reply.send(Ok(())) }
 /// #     fn deliver(&self, _: TaskId, _: ()) -> Result<(), Infallible> { Ok(()) }
 /// #     fn byte_len(&self, _: &()) -> u64 { 0 }
 /// # }
@@ -302,9 +302,10 @@ impl<'a, W: Work> Execution<'a, W> {
     /// Begins an I/O task; tells if that panicked.
     fn begin(&self, task: TaskId, worker: usize) -> Option<Event> {
         self.observe(task, Step::Started { lane: Lane::Io, worker });
+        let inputs = self.slots.inputs(self.graph.dependencies(task));
         let reply = Reply::new(task, &self.inbox);
         let begun = contain(|| {
-            self.work.begin(task, reply);
+            self.work.begin(task, inputs, reply);
             Ok(())
         });
         // Subtle: the panic dropped the reply, and another worker may end the run over it at any time. Recorded here,

@@ -92,10 +92,10 @@ impl<'a, W: Work> Serial<'a, W> {
     /// Begins an I/O task and sleeps until it has answered; nothing if the run is cancelled first.
     fn await_reply(&mut self, task: TaskId) -> Option<Outcome<W::Value, W::Error>> {
         self.summary.io_started += 1;
-        drop(self.slots.inputs(self.graph.dependencies(task)));
+        let inputs = self.slots.inputs(self.graph.dependencies(task));
         let reply = Reply::new(task, &self.inbox);
         let begun = contain(|| {
-            self.work.begin(task, reply);
+            self.work.begin(task, inputs, reply);
             Ok(())
         });
         if let Err(failure) = begun {

@@ -33,9 +33,11 @@ pub trait Work: Sync {
 
     /// Begins an I/O task and returns at once: a worker is waiting to go on.
     ///
+    /// `inputs` are the values of its dependencies, as for [`execute`](Self::execute).
+    ///
     /// The reply may be sent from here or from any thread, also after the run is over. A reply that is dropped
     /// without an answer is reported as [`Error::Abandoned`](crate::Error::Abandoned).
-    fn begin(&self, task: TaskId, reply: Reply<Self::Value, Self::Error>);
+    fn begin(&self, task: TaskId, inputs: Vec<Arc<Self::Value>>, reply: Reply<Self::Value, Self::Error>);
 
     /// Receives the value of a task with [`TaskSpec::deliver`](crate::TaskSpec::deliver).
     ///

@@ -49,7 +49,7 @@ impl Work for Script<'_> {
     fn execute(&self, task: TaskId, inputs: Vec<Arc<Vec<u8>>>) -> Result<Vec<u8>, String> {
         (self.execute)(task, inputs)
     }
-    fn begin(&self, task: TaskId, reply: TestReply) {
+    fn begin(&self, task: TaskId, _: Vec<Arc<Vec<u8>>>, reply: TestReply) {
         (self.begin)(task, reply);
     }
     fn deliver(&self, task: TaskId, value: Vec<u8>) -> Result<(), String> {
@@ -119,8 +119,8 @@ impl Work for Hashing<'_> {
             _ => Ok(self.value(task, &inputs)),
         }
     }
-    fn begin(&self, task: TaskId, reply: TestReply) {
-        let value = self.value(task, &[]);
+    fn begin(&self, task: TaskId, inputs: Vec<Arc<Vec<u8>>>, reply: TestReply) {
+        let value = self.value(task, &inputs);
         match self.fate(task) {
             1 => reply.send(Err(format!("task {task}"))),
             2 => drop(reply),

@@ -111,7 +111,7 @@ impl Compute for LazyRaster {
 
     fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String> {
         let job = Job::new(&[(self, Target::Pieces)])?;
-        draw(&job, options.into(), || job.tasks(&RangePolicy::default()))
+        draw(&job, options.into(), || job.tasks(&RangePolicy::default(), true))
     }
 }
 

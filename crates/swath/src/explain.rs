@@ -38,7 +38,7 @@ pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
         Explain::Raster(raster) => (Job::new(&[(*raster, Target::Pieces)])?, raster.meta()?.byte_len()),
         Explain::Sink(sink) => (sink.job()?, 0),
     };
-    let tasks = job.tasks(run.range_policy())?;
+    let tasks = run.tasks(&job)?;
     let mut out = tree(job.unfused(), 0);
     if let Target::Sink(sink) = &tasks.stages()[0].target {
         let _ = writeln!(out, "\nwrites\n  {}", sink.describe());
@@ -67,7 +67,7 @@ fn memory(run: &Run, tasks: &Tasks, result_bytes: u64) -> String {
         let cost = tasks.cost(task);
         match tasks.kind(task) {
             TaskKind::Compute { .. } => largest = largest.max(cost.scratch + cost.output),
-            TaskKind::Fetch { .. } | TaskKind::Decode { .. } => ahead += cost.output,
+            TaskKind::Fetch { .. } | TaskKind::Decode { .. } | TaskKind::Look { .. } => ahead += cost.output,
         }
     }
     let most = (held + ahead + largest * run.worker_count() as u64).clamp(least, limit);
@@ -90,6 +90,9 @@ fn reads(out: &mut String, tasks: &Tasks) {
         if totals.gap_bytes > 0 {
             let _ = write!(line, " ({} of gaps)", bytes(totals.gap_bytes));
         }
+        if totals.guarded_blocks > 0 {
+            let _ = write!(line, ", at most ({} under conditions)", counted(totals.guarded_blocks, "block"));
+        }
         if totals.constant_blocks > 0 {
             let _ = write!(line, ", {} sparse", count(totals.constant_blocks));
         }
@@ -98,14 +101,16 @@ fn reads(out: &mut String, tasks: &Tasks) {
 }
 
 fn task_counts(tasks: &Tasks) -> String {
-    let mut counts = [0u64; 3];
+    let mut counts = [0u64; 4];
     for task in 0..tasks.len() {
         counts[match tasks.kind(task) {
             TaskKind::Fetch { .. } => 0,
             TaskKind::Decode { .. } => 1,
-            TaskKind::Compute { .. } => 2,
+            TaskKind::Look { .. } => 2,
+            TaskKind::Compute { .. } => 3,
         }] += 1;
     }
-    let [fetch, decode, compute] = counts.map(count);
-    format!("{fetch} fetch, {decode} decode, {compute} compute")
+    let [fetch, decode, look, compute] = counts.map(count);
+    let look = if counts[2] > 0 { format!("{look} look, ") } else { String::new() };
+    format!("{fetch} fetch, {decode} decode, {look}{compute} compute")
 }

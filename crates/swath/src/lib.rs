@@ -59,7 +59,7 @@ pub use compute::{Compute, raster};
 pub use explain::Explain;
 pub use open::{OpenOptions, info, open};
 pub use quicklook::{Colors, Quicklook};
-pub use run::{Cancel, ChunkStream, Outputs, Progress, Report, Run, RunFuture, StreamedChunk};
+pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk};
 pub use sink::Sink;
 pub use stac::{Asset, Item, ItemCollection};
 

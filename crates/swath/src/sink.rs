@@ -71,7 +71,7 @@ impl Sink {
     #[doc(alias = "visualize")]
     pub fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String> {
         let job = self.job()?;
-        draw(&job, options.into(), || job.tasks(&RangePolicy::default()))
+        draw(&job, options.into(), || job.tasks(&RangePolicy::default(), true))
     }
 
     pub(crate) fn job(&self) -> Result<Job> {

@@ -62,12 +62,13 @@ impl Job {
         &self.targets
     }
 
-    /// Cuts the plan into tasks.
+    /// Cuts the plan into tasks. With `passthrough` conditions are looked at before the blocks under them are fetched,
+    /// and untouched blocks are copied as they are stored; the pixels are the same either way.
     ///
     /// # Errors
     /// `Corrupt` where the index of a source names blocks that cannot be; `InvalidInput` for more tasks than 2³².
-    pub fn tasks(&self, policy: &RangePolicy) -> Result<Tasks> {
-        Tasks::new(&self.optimized, &self.targets, policy)
+    pub fn tasks(&self, policy: &RangePolicy, passthrough: bool) -> Result<Tasks> {
+        Tasks::new(&self.optimized, &self.targets, policy, passthrough)
     }
 }
 

@@ -4,8 +4,11 @@
 mod job;
 mod output;
 mod ranges;
+mod watch;
 mod stage;
 mod tasks;
+mod number;
+mod work;
 pub mod serial;
 
 pub use job::{Job, source_layout};
@@ -13,4 +16,5 @@ pub use output::Target;
 pub use ranges::{FetchRange, RangePolicy};
 pub use serial::fetch_blocking;
 pub use stage::{Leaf, SourceUse, Stage};
-pub use tasks::{Lane, TaskKind, TaskLabel, Tasks, Totals, Value};
+pub use tasks::{Cost, Lane, Looks, Origin, TaskKind, TaskLabel, Tasks, Totals, Value};
+pub use watch::{Step, Unwatched, Watch};

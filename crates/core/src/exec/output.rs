@@ -15,8 +15,11 @@ use crate::view::View;
 /// Where an output's pixels go.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// Kept in memory, in pieces whose borders follow the blocks of the first source that covers the output.
+    /// Put together in memory, in pieces whose borders follow the blocks of the first source that covers the output.
     Pieces,
+    /// Kept in memory piece by piece, along the blocks of the first source that covers the output, and where a piece is
+    /// an untouched block, with the block as it is stored.
+    Pinned,
     /// Handed out chunk by chunk, as the raster's chunks say.
     Chunks,
     /// Encoded block by block into a sink.
@@ -27,6 +30,9 @@ pub enum Target {
 /// must be worth its scheduling, and small enough that workers finish together.
 const TASK_BYTES_MIN: usize = 1 << 20;
 const TASK_BYTES_MAX: usize = 16 << 20;
+
+/// Blocks below this are joined even where they are kept: a list of strips of one row would cost more than it saves.
+const PINNED_BYTES_MIN: usize = 32 << 10;
 
 /// The pieces in which an output is computed, and how many of them one task takes.
 pub(super) fn pieces(target: &Target, output: &OutputParts) -> (ChunkGrid, usize) {
@@ -39,11 +45,18 @@ pub(super) fn pieces(target: &Target, output: &OutputParts) -> (ChunkGrid, usize
             (blocks, (TASK_BYTES_MIN / bytes.max(1)).clamp(1, 4096))
         }
         Target::Chunks => (meta.chunk_grid(), 1),
-        Target::Pieces => {
+        Target::Pieces | Target::Pinned => {
             // A broadcast leaf has shorter axes than the output; its blocks do not cover it.
             let mut seen = output.leaves.iter().map(|(source, view)| view.seen_blocks(&source.blocks()));
-            let grid = seen.find(|grid| grid.array_shape() == meta.shape);
-            (sized(grid.unwrap_or_else(|| meta.chunk_grid()), size), 1)
+            let grid = seen.find(|grid| grid.array_shape() == meta.shape).unwrap_or_else(|| meta.chunk_grid());
+            let bytes = volume(grid.chunk_shape()) * size;
+            match target {
+                // Blocks stay apart, so that they can be copied later.
+                Target::Pinned if (PINNED_BYTES_MIN..=TASK_BYTES_MAX).contains(&bytes) => {
+                    (grid, (TASK_BYTES_MIN / bytes).max(1))
+                }
+                _ => (sized(grid, size), 1),
+            }
         }
     }
 }

@@ -35,6 +35,16 @@ pub struct FetchRange {
 pub(super) struct Wanted {
     pub(super) block: u32,
     pub(super) bytes: Range<u64>,
+    /// Whether it may turn out, before it is fetched, that it is not needed.
+    pub(super) may_be_skipped: bool,
+}
+
+impl Wanted {
+    /// Whether it travels alone, so that it can be left out: a block that is smaller than the gaps between blocks that
+    /// are fetched and thrown away is not worth a request of its own.
+    fn is_alone(&self, policy: &RangePolicy) -> bool {
+        self.may_be_skipped && self.bytes.end - self.bytes.start > policy.gap_max
+    }
 }
 
 /// Merges `wanted`, in order of first use, into requests; returns them and, for each wanted block, its request.
@@ -57,14 +67,20 @@ pub(super) fn merge(wanted: &[Wanted], total: u64, policy: &RangePolicy) -> (Vec
     let mut ranges: Vec<FetchRange> = Vec::new();
     let mut range_of = vec![0; wanted.len()];
     let mut span = 0..0;
+    let mut before: Option<&Wanted> = None;
     for (position, want) in by_place {
         let time = times[position];
         let joined = ranges.last().is_some_and(|last| {
             let gap = want.bytes.start.saturating_sub(last.bytes.end);
             let length = want.bytes.end.max(last.bytes.end) - last.bytes.start;
             let apart = span.end.max(time) - span.start.min(time);
-            gap <= policy.gap_max && length <= cap && apart <= 2 * cap
+            // A range waits for all looks at its blocks: what is needed in any case must not wait with it.
+            let together = before.is_some_and(|before| {
+                before.may_be_skipped == want.may_be_skipped && !before.is_alone(policy) && !want.is_alone(policy)
+            });
+            together && gap <= policy.gap_max && length <= cap && apart <= 2 * cap
         });
+        before = Some(want);
         match ranges.last_mut() {
             Some(last) if joined => {
                 last.gap_bytes += want.bytes.start.saturating_sub(last.bytes.end);
@@ -86,9 +102,28 @@ pub(super) fn merge(wanted: &[Wanted], total: u64, policy: &RangePolicy) -> (Vec
 mod tests {
     use super::*;
 
+    fn want(block: u32, bytes: Range<u64>) -> Wanted {
+        Wanted { block, bytes, may_be_skipped: false }
+    }
+
+    #[test]
+    fn a_block_that_may_be_skipped_travels_alone_unless_it_is_small() {
+        let policy = RangePolicy { gap_max: 50, bytes_max: 1000, requests_min: 1 };
+        let guarded = |block, bytes| Wanted { may_be_skipped: true, ..want(block, bytes) };
+        let wanted = [
+            want(0, 0..100),
+            guarded(1, 100..200),
+            want(2, 200..300),
+            guarded(3, 300..340),
+            guarded(4, 350..400),
+            want(5, 400..500),
+        ];
+        let ranges: Vec<_> = merge(&wanted, 500, &policy).0.into_iter().map(|range| range.bytes).collect();
+        assert_eq!(ranges, [0..100, 100..200, 200..300, 300..400, 400..500]);
+    }
+
     fn plan(wanted: &[Range<u64>], policy: &RangePolicy) -> Vec<Range<u64>> {
-        let wanted: Vec<_> =
-            wanted.iter().enumerate().map(|(i, bytes)| Wanted { block: i as u32, bytes: bytes.clone() }).collect();
+        let wanted: Vec<_> = wanted.iter().enumerate().map(|(i, bytes)| want(i as u32, bytes.clone())).collect();
         let total = wanted.iter().map(|w| w.bytes.end - w.bytes.start).sum();
         merge(&wanted, total, policy).0.into_iter().map(|range| range.bytes).collect()
     }
@@ -120,7 +155,7 @@ mod tests {
         let wanted: Vec<_> = (0..50u32)
             .map(|i| {
                 let start = u64::from(i * 7919 % 50) * 1000;
-                Wanted { block: i, bytes: start..start + 990 }
+                want(i, start..start + 990)
             })
             .collect();
         let total = wanted.iter().map(|w| w.bytes.end - w.bytes.start).sum();

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::tasks::{Lane, Tasks, Value};
+use super::watch::Unwatched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{ChunkSource, Fetched, Fetching};
 
@@ -35,7 +36,7 @@ impl<T: Deref<Target = Tasks>> Serial<T> {
     ///
     /// # Errors
     /// That of the task that failed; `Cancelled` when `cancelled` says so.
-    pub fn advance(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Option<(usize, Value)>> {
+    pub fn advance(&mut self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Option<(usize, Value)>> {
         while self.next < self.tasks.len() {
             if cancelled() {
                 return Err(Error::cancelled());
@@ -51,10 +52,7 @@ impl<T: Deref<Target = Tasks>> Serial<T> {
         Ok(None)
     }
 
-    fn run(&mut self, task: usize, cancelled: &dyn Fn() -> bool) -> Result<Value> {
-        if self.tasks.lane(task) == Lane::Io {
-            return wait(|reply| self.tasks.begin(task, reply), cancelled);
-        }
+    fn run(&mut self, task: usize, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Value> {
         let dependencies = self.tasks.dependencies(task);
         let inputs: Vec<_> = dependencies
             .iter()
@@ -62,7 +60,10 @@ impl<T: Deref<Target = Tasks>> Serial<T> {
                 self.values[*dependency as usize].clone().expect("values live until their last user is done")
             })
             .collect();
-        let value = self.tasks.execute(task, &inputs, cancelled)?;
+        let value = match self.tasks.lane(task) {
+            Lane::Io => wait(|reply| self.tasks.begin(task, &inputs, reply), cancelled)?,
+            Lane::Cpu => self.tasks.execute(task, &inputs, &Unwatched(cancelled))?,
+        };
         for dependency in dependencies {
             let users = &mut self.users[*dependency as usize];
             *users -= 1;
@@ -88,7 +89,7 @@ const CANCEL_PERIOD: Duration = Duration::from_millis(20);
 /// Starts a fetch and waits for its reply; a cancel aborts it.
 fn wait<T: Send + 'static>(
     begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>) -> Fetching,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<T> {
     let slot = Arc::new((Mutex::new(Waiting::Open), Condvar::new()));
     let answer = Answer(Arc::clone(&slot));

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::output::{OutputParts, Target, pieces};
+use super::watch::{Step, Watch};
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::gather;
 use crate::meta::Meta;
-use crate::plan::program::Program;
+use crate::plan::program::{Evaluation, Known, Leaves, Program};
 use crate::shape::{ChunkGrid, Region, volume};
-use crate::source::ChunkSource;
+use crate::source::{ChunkSource, Place};
+use crate::value::ChunkValue;
 use crate::view::View;
 
 /// A source of a run and what it needs of it.
@@ -31,6 +35,10 @@ pub struct Leaf {
     pub source: usize,
     /// What it sees of it.
     pub view: View,
+    /// Whether it is read only where a condition that is computed without it says so.
+    pub guarded: bool,
+    /// Whether its blocks, untouched, can be copied to the stage's sink as they are stored.
+    pub copied: bool,
 }
 
 /// One output of a run.
@@ -52,18 +60,86 @@ pub struct Stage {
     pub pieces_per_task: usize,
     /// Where they go.
     pub target: Target,
+    /// Whether conditions are looked at before pixels are fetched or computed.
+    pub(super) passthrough: bool,
+    /// Whether looking is a task of its own, because fetches wait for what it finds.
+    pub(super) looks: bool,
+}
+
+/// What looking at the conditions of a piece told.
+#[derive(Debug, Clone)]
+pub(super) enum Looked {
+    /// Every pixel has this value.
+    Constant(Scalar),
+    /// The pixels are those of this leaf.
+    Leaf(usize),
+    /// They must be computed; the leaves that were read for looking and are needed again.
+    Pixels(Vec<Option<Arc<Chunk>>>),
+}
+
+impl Looked {
+    pub(super) fn byte_len(&self) -> u64 {
+        match self {
+            Self::Constant(_) | Self::Leaf(_) => 0,
+            Self::Pixels(chunks) => chunks.iter().flatten().map(|chunk| chunk.byte_len() as u64).sum(),
+        }
+    }
+}
+
+/// Gives a task the blocks it computes with, each by its source and number.
+pub(super) trait Blocks {
+    /// The pixels of a block.
+    fn pixels(&mut self, source: usize, block: usize) -> Result<ChunkValue>;
+
+    /// A block as it is stored, instead of its pixels, if it can be copied.
+    fn stored(&mut self, source: usize, block: usize) -> Result<Option<Bytes>>;
+
+    /// The pixels of a block and, if it can be copied later, what is stored.
+    fn pixels_and_stored(&mut self, source: usize, block: usize) -> Result<ChunkValue>;
 }
 
 impl Stage {
-    pub(super) fn new(parts: OutputParts, target: &Target, sources: &mut Vec<SourceUse>) -> Self {
+    pub(super) fn new(parts: OutputParts, target: &Target, sources: &mut Vec<SourceUse>, passthrough: bool) -> Self {
         let (pieces, pieces_per_task) = pieces(target, &parts);
-        let leaves =
-            parts.leaves.iter().map(|(source, view)| Leaf { source: position(sources, source), view: *view }).collect();
+        let guarded = if passthrough { parts.program.guarded_leaves() } else { vec![false; parts.leaves.len()] };
+        let leaf = |((source, view), guarded): (&(Arc<dyn ChunkSource>, View), bool)| Leaf {
+            source: position(sources, source),
+            view: *view,
+            guarded,
+            copied: passthrough && can_copy(target, source.as_ref(), view),
+        };
+        let leaves: Vec<_> = parts.leaves.iter().zip(guarded).map(leaf).collect();
         let OutputParts { meta, program, name, operations, .. } = parts;
-        Self { name, operations, meta, program, leaves, pieces, pieces_per_task, target: target.clone() }
+        let target = target.clone();
+        let mut stage = Self {
+            name,
+            operations,
+            meta,
+            program,
+            leaves,
+            pieces,
+            pieces_per_task,
+            target,
+            passthrough,
+            looks: false,
+        };
+        stage.looks = stage.leaves.iter().any(|leaf| leaf.guarded && stage.fetches_ahead(leaf, &sources[leaf.source]));
+        stage
     }
 
-    /// Count of its tasks.
+    /// Whether the blocks of a leaf are fetched or decoded by other tasks than the one that computes with them.
+    fn fetches_ahead(&self, leaf: &Leaf, used: &SourceUse) -> bool {
+        let is_remote = || (0..used.blocks.len()).any(|block| matches!(used.source.place(block), Ok(Place::Remote(_))));
+        let is_shared = || leaf.view.seen_blocks(&used.blocks) != self.pieces;
+        used.pinned_bytes == 0 && (is_shared() || is_remote())
+    }
+
+    /// Whether looking at conditions is a task of its own.
+    pub const fn looks(&self) -> bool {
+        self.looks
+    }
+
+    /// Count of its computations.
     pub fn task_count(&self) -> usize {
         self.pieces.len().div_ceil(self.pieces_per_task)
     }
@@ -79,46 +155,141 @@ impl Stage {
         leaf.view.source_region(&leaf_output(leaf, region))
     }
 
-    /// Computes one piece; `block` gives the pixels of a source's block, or the value that all of them have.
+    /// Looks at the conditions of one piece, with the leaves that are not guarded; also tells which of the others the
+    /// piece needs.
+    pub(super) fn look(
+        &self,
+        sources: &[SourceUse],
+        piece: usize,
+        blocks: &mut dyn Blocks,
+        watch: &dyn Watch,
+    ) -> Result<(Looked, Vec<usize>)> {
+        let region = self.pieces.region(piece);
+        let cancelled = || watch.is_cancelled();
+        let reader = Reader { stage: self, sources, region: &region, blocks, chunks: &[], only_unguarded: true };
+        let mut evaluation = Evaluation::new(&self.program, &region, reader, &cancelled);
+        let known = evaluation.look()?;
+        let needed = evaluation.needed();
+        let looked = match known {
+            Known::Constant(value) => Looked::Constant(value),
+            Known::Leaf(leaf) => Looked::Leaf(leaf),
+            Known::Pixels => {
+                for leaf in needed.iter().filter(|leaf| !self.leaves[**leaf].guarded) {
+                    evaluation.read(*leaf)?;
+                }
+                let mut chunks = evaluation.into_chunks();
+                let is_needed = |leaf: &usize| needed.contains(leaf);
+                chunks.iter_mut().enumerate().filter(|(leaf, _)| !is_needed(leaf)).for_each(|(_, chunk)| *chunk = None);
+                Looked::Pixels(chunks)
+            }
+        };
+        Ok((looked, needed.into_iter().filter(|leaf| self.leaves[*leaf].guarded).collect()))
+    }
+
+    /// Computes one piece, or tells what stands for it; `looked` is what [`look`](Self::look) told, if it was asked.
     pub(super) fn compute(
         &self,
         sources: &[SourceUse],
         piece: usize,
-        block: &mut dyn FnMut(usize, usize) -> Result<BlockPixels>,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<Arc<Chunk>> {
+        looked: Option<&Looked>,
+        blocks: &mut dyn Blocks,
+        watch: &dyn Watch,
+    ) -> Result<ChunkValue> {
         let region = self.pieces.region(piece);
-        let leaves: Vec<_> =
-            self.leaves.iter().map(|leaf| read_leaf(sources, leaf, &region, block)).collect::<Result<_>>()?;
-        if let Some(leaf) = self.program.passes_through()
-            && leaves[leaf].shape() == region.shape
-        {
-            return Ok(Arc::clone(&leaves[leaf]));
+        let cancelled = || watch.is_cancelled();
+        let chunks: &[Option<Arc<Chunk>>] = match looked {
+            Some(Looked::Constant(value)) => return Ok(ChunkValue::Constant(*value)),
+            Some(Looked::Leaf(leaf)) => return self.leaf_value(sources, *leaf, &region, blocks),
+            Some(Looked::Pixels(chunks)) => chunks,
+            None => &[],
+        };
+        watch.begin(Step::Compute);
+        let reader = Reader { stage: self, sources, region: &region, blocks, chunks, only_unguarded: false };
+        let mut evaluation = Evaluation::new(&self.program, &region, reader, &cancelled);
+        let known = match self.program.leaf() {
+            Some(leaf) if evaluation.fills_region(leaf) => Known::Leaf(leaf),
+            _ if self.passthrough => evaluation.look()?,
+            _ => Known::Pixels,
+        };
+        match known {
+            Known::Constant(value) => Ok(ChunkValue::Constant(value)),
+            Known::Leaf(leaf) => {
+                drop(evaluation);
+                self.leaf_value(sources, leaf, &region, blocks)
+            }
+            Known::Pixels => evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk))),
         }
-        let leaves: Vec<&Chunk> = leaves.iter().map(AsRef::as_ref).collect();
-        self.program.run(&leaves, &region, cancelled).map(Arc::new)
     }
 
-    /// Bytes that computing one piece of `region` needs beside the blocks it reads and its result.
-    pub(super) fn scratch(&self, sources: &[SourceUse], region: &Region) -> u64 {
-        let gathered = self.leaves.iter().map(|leaf| match whole_block(sources, leaf, region) {
-            Some(_) => 0,
-            None => {
-                let shape = leaf_output(leaf, region).shape;
-                (volume(shape) * sources[leaf.source].source.meta().dtype.size()) as u64
+    /// The pixels of an untouched leaf: a block as it is where that is all, else put together.
+    fn leaf_value(
+        &self,
+        sources: &[SourceUse],
+        leaf: usize,
+        region: &Region,
+        blocks: &mut dyn Blocks,
+    ) -> Result<ChunkValue> {
+        let leaf = &self.leaves[leaf];
+        let Some(index) = whole_block(sources, leaf, region) else {
+            return read_leaf(sources, leaf, region, blocks).map(ChunkValue::Dense);
+        };
+        match &self.target {
+            Target::Sink(_) if leaf.copied => match blocks.stored(leaf.source, index)? {
+                Some(bytes) => Ok(ChunkValue::Encoded { bytes, pixels: None }),
+                None => blocks.pixels(leaf.source, index),
+            },
+            Target::Pinned if leaf.copied => blocks.pixels_and_stored(leaf.source, index),
+            _ => blocks.pixels(leaf.source, index),
+        }
+    }
+
+    /// The block whose stored bytes may stand for the piece that covers `region`, if leaf `leaf` is copied.
+    pub(super) fn copied_block(&self, sources: &[SourceUse], leaf: &Leaf, region: &Region) -> Option<usize> {
+        if leaf.copied { whole_block(sources, leaf, region) } else { None }
+    }
+
+    /// What computing one piece of `region` holds beside the blocks it reads and its result.
+    pub(super) fn scratch(&self, sources: &[SourceUse], region: &Region) -> Scratch {
+        let mut scratch = Scratch { program: self.program.scratch(), ..Scratch::default() };
+        for leaf in &self.leaves {
+            let gathered =
+                (volume(leaf_output(leaf, region).shape) * sources[leaf.source].source.meta().dtype.size()) as u64;
+            let is_whole = whole_block(sources, leaf, region).is_some();
+            match leaf.guarded {
+                true if is_whole => {}
+                true => scratch.guarded += gathered,
+                // What was looked at is kept until it is computed with, blocks too.
+                false if is_whole && !self.looks => {}
+                false => scratch.unguarded += gathered,
             }
-        });
-        gathered.sum::<u64>() + self.program.scratch()
+        }
+        scratch
     }
 }
 
-/// Pixels of a block.
-#[derive(Debug, Clone)]
-pub(super) enum BlockPixels {
-    /// One value everywhere.
-    Constant(Scalar),
-    /// Decoded.
-    Dense(Arc<Chunk>),
+/// Bytes that computing one piece holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Scratch {
+    /// Registers.
+    pub(super) program: u64,
+    /// Pixels put together for guarded leaves.
+    pub(super) guarded: u64,
+    /// Pixels put together for the others.
+    pub(super) unguarded: u64,
+}
+
+/// Whether untouched blocks of `source`, seen by `view`, are blocks of the target as they are stored.
+fn can_copy(target: &Target, source: &dyn ChunkSource, view: &View) -> bool {
+    let Some(layout) = source.layout() else { return false };
+    match target {
+        Target::Sink(sink) => {
+            sink.layout().is_some_and(|wanted| layout.stores_as(&wanted))
+                && source.blocks().chunk_shape() == sink.blocks().chunk_shape()
+        }
+        // Bytes are kept for a later sink, which can take them only for whole blocks.
+        Target::Pinned => view.axes.iter().all(|axis| axis.repeat == 1),
+        Target::Pieces | Target::Chunks => false,
+    }
 }
 
 fn position(sources: &mut Vec<SourceUse>, source: &Arc<dyn ChunkSource>) -> usize {
@@ -153,39 +324,62 @@ fn whole_block(sources: &[SourceUse], leaf: &Leaf, region: &Region) -> Option<us
     (as_is && blocks.region(block) == wanted).then_some(block)
 }
 
-/// The pixels of a leaf for `region`: a block as it is where that is all, else gathered from every block it touches.
-fn read_leaf(
-    sources: &[SourceUse],
-    leaf: &Leaf,
-    region: &Region,
-    block: &mut dyn FnMut(usize, usize) -> Result<BlockPixels>,
-) -> Result<Arc<Chunk>> {
-    let SourceUse { source, blocks, .. } = &sources[leaf.source];
-    let dtype = source.meta().dtype;
-    if let Some(index) = whole_block(sources, leaf, region) {
-        return Ok(match block(leaf.source, index)? {
-            BlockPixels::Dense(chunk) => chunk,
-            BlockPixels::Constant(value) => Arc::new(Chunk::filled(blocks.region(index).shape, dtype, value)),
-        });
-    }
-    let output = leaf_output(leaf, region);
-    let mut target = Chunk::filled(output.shape, dtype, zero(dtype));
-    for index in blocks.touching(&leaf.view.source_region(&output)) {
-        let place = blocks.region(index);
-        match block(leaf.source, index)? {
-            BlockPixels::Dense(chunk) => gather(&leaf.view, &chunk, &place, &mut target, &output),
-            BlockPixels::Constant(value) => {
-                let chunk = Chunk::filled(place.shape, dtype, value);
-                gather(&leaf.view, &chunk, &place, &mut target, &output);
-            }
-        }
-    }
-    Ok(Arc::new(target))
+/// Reads the leaves of a stage for one piece.
+struct Reader<'a, 'b> {
+    stage: &'a Stage,
+    sources: &'a [SourceUse],
+    region: &'a Region,
+    blocks: &'a mut (dyn Blocks + 'b),
+    /// Leaves that were read before.
+    chunks: &'a [Option<Arc<Chunk>>],
+    /// Whether the others are not to be had yet.
+    only_unguarded: bool,
 }
 
-fn zero(dtype: crate::dtype::DType) -> Scalar {
-    match dtype {
-        crate::dtype::DType::Bool => Scalar::Bool(false),
-        _ => Scalar::Int(0),
+impl Leaves for Reader<'_, '_> {
+    fn constant(&mut self, leaf: usize) -> Result<Option<Scalar>> {
+        let leaf = &self.stage.leaves[leaf];
+        let SourceUse { source, blocks, .. } = &self.sources[leaf.source];
+        let mut value = None;
+        for block in blocks.touching(&self.stage.leaf_region(leaf, self.region)) {
+            match (source.place(block)?, value) {
+                (Place::Constant(this), None) => value = Some(this),
+                (Place::Constant(this), Some(other)) if this.is_same(other) => {}
+                _ => return Ok(None),
+            }
+        }
+        Ok(value)
     }
+
+    fn pixels(&mut self, leaf: usize) -> Result<Arc<Chunk>> {
+        match self.chunks.get(leaf) {
+            Some(Some(chunk)) => Ok(Arc::clone(chunk)),
+            _ => read_leaf(self.sources, &self.stage.leaves[leaf], self.region, self.blocks),
+        }
+    }
+
+    fn is_there(&self, leaf: usize) -> bool {
+        !(self.only_unguarded && self.stage.leaves[leaf].guarded)
+    }
+}
+
+/// The pixels of a leaf for `region`: a block as it is where that is all, else gathered from every block it touches.
+fn read_leaf(sources: &[SourceUse], leaf: &Leaf, region: &Region, blocks: &mut dyn Blocks) -> Result<Arc<Chunk>> {
+    let SourceUse { source, blocks: grid, .. } = &sources[leaf.source];
+    let dtype = source.meta().dtype;
+    let mut pixels = |index: usize| {
+        let value = blocks.pixels(leaf.source, index)?;
+        value.pixels(grid.region(index).shape, dtype).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the bytes of a block were kept where its pixels are needed")
+        })
+    };
+    if let Some(index) = whole_block(sources, leaf, region) {
+        return pixels(index);
+    }
+    let output = leaf_output(leaf, region);
+    let mut target = Chunk::filled(output.shape, dtype, dtype.zero());
+    for index in grid.touching(&leaf.view.source_region(&output)) {
+        gather(&leaf.view, &*pixels(index)?, &grid.region(index), &mut target, &output);
+    }
+    Ok(Arc::new(target))
 }

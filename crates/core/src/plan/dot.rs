@@ -227,15 +227,26 @@ fn layers(dot: &mut Dot, tasks: &Tasks) {
             let what = if stage.operations.is_empty() { "pass on".to_owned() } else { stage.operations.join("\n") };
             let label = format!("{what}\n{}, {}", counted(computes, "task"), counted(blocks, "block"));
             dot.node(&format!("compute{index}"), &label, Look::Compute);
+            if stage.looks() {
+                let label = format!("look at conditions\n{}", counted(computes, "task"));
+                dot.node(&format!("look{index}"), &label, Look::Decode);
+            }
         });
         dot.node(&format!("out{index}"), &format!("{}\n{}", short(&stage.name), describe(&stage.meta)), Look::Output);
         dot.edge(&format!("compute{index}"), &format!("out{index}"));
         let mut seen = Vec::new();
         for leaf in &stage.leaves {
-            if !seen.contains(&leaf.source) {
-                seen.push(leaf.source);
-                dot.edge(&counts.last_layer(leaf.source), &format!("compute{index}"));
+            let user = if stage.looks() && !leaf.guarded { "look" } else { "compute" };
+            if !seen.contains(&(leaf.source, user)) {
+                seen.push((leaf.source, user));
+                dot.edge(&counts.last_layer(leaf.source), &format!("{user}{index}"));
+                if stage.looks() && leaf.guarded {
+                    dot.edge(&format!("look{index}"), &format!("fetch{}", leaf.source));
+                }
             }
+        }
+        if stage.looks() {
+            dot.edge(&format!("look{index}"), &format!("compute{index}"));
         }
     }
 }
@@ -289,7 +300,7 @@ fn chunks(dot: &mut Dot, tasks: &Tasks) {
         group(dot, &format!("source{source}"), used.source.name(), reads.chain(serves));
     }
     for (index, stage) in tasks.stages().iter().enumerate() {
-        let computes = |kind| matches!(kind, TaskKind::Compute { stage, .. } if stage as usize == index);
+        let computes = |kind| matches!(kind, TaskKind::Look { stage, .. } | TaskKind::Compute { stage, .. } if stage as usize == index);
         let members = (0..drawn.tasks).filter(|task| computes(tasks.kind(*task))).map(|task| task_node(tasks, task));
         group(dot, &format!("stage{index}"), &stage.name, members);
     }
@@ -327,7 +338,7 @@ fn first_tasks(tasks: &Tasks) -> Drawn {
 fn serves(kind: TaskKind, wanted: usize) -> bool {
     match kind {
         TaskKind::Fetch { source, .. } | TaskKind::Decode { source, .. } => source as usize == wanted,
-        TaskKind::Compute { .. } => false,
+        TaskKind::Look { .. } | TaskKind::Compute { .. } => false,
     }
 }
 
@@ -363,13 +374,17 @@ fn task_label(tasks: &Tasks, task: usize) -> (String, Look) {
         TaskKind::Decode { source, block } => {
             (format!("decode\n{}", place(&tasks.sources()[source as usize].blocks, block as usize)), Look::Decode)
         }
-        TaskKind::Compute { stage, index } => {
-            let stage = &tasks.stages()[stage as usize];
-            let pieces = stage.task_pieces(index as usize);
-            let more = if pieces.len() > 1 { format!("\nand {} more blocks", pieces.len() - 1) } else { String::new() };
-            (format!("compute\n{}{more}", place(&stage.pieces, pieces.start)), Look::Compute)
-        }
+        TaskKind::Look { stage, index } => (format!("look\n{}", pieces(tasks, stage, index)), Look::Decode),
+        TaskKind::Compute { stage, index } => (format!("compute\n{}", pieces(tasks, stage, index)), Look::Compute),
     }
+}
+
+/// The pieces of a computation, by the first.
+fn pieces(tasks: &Tasks, stage: u32, index: u32) -> String {
+    let stage = &tasks.stages()[stage as usize];
+    let pieces = stage.task_pieces(index as usize);
+    let more = if pieces.len() > 1 { format!("\nand {} more blocks", pieces.len() - 1) } else { String::new() };
+    format!("{}{more}", place(&stage.pieces, pieces.start))
 }
 
 /// A block by its place in the grid: `(row, column)`, after the band where there are several.

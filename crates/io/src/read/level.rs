@@ -166,6 +166,16 @@ impl Level {
         }
     }
 
+    /// Whether the stored bytes of a block are those that any file of its layout could hold.
+    pub(super) fn is_portable(&self, block: usize, stored: &[u8]) -> bool {
+        match self.compression {
+            Compression::None => stored.len() == self.stored_bytes(block),
+            // Old LZW has another order of bits; streams of today's begin with a clear code.
+            Compression::Lzw => stored.first() == Some(&0x80),
+            Compression::Deflate | Compression::Zstd => true,
+        }
+    }
+
     /// Count of sparse blocks.
     pub(super) fn sparse_blocks(&self) -> usize {
         let blocks = self.blocks().len();

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
 use swath_core::dtype::Scalar;
@@ -75,18 +76,23 @@ impl CogSource {
         self.level.range(block).map_err(failed)
     }
 
-    fn decode_with(&self, block: usize, range: &Range<u64>, bytes: &[u8], scratch: &mut Scratch) -> Result<Chunk> {
-        let Scratch { decoder, input, output } = scratch;
-        if !self.file.is_direct() {
-            return block::decode(&self.level, block, bytes, decoder, output);
-        }
+    /// Reads the stored bytes of a block of a local file into `input`.
+    fn read_stored(&self, block: usize, range: &Range<u64>, input: &mut Vec<u8>) -> Result<()> {
         // The range lies within the file: its size bounds this.
         let mut len = (range.end - range.start) as usize;
         if self.level.compression == Compression::None {
             len = len.min(self.level.stored_bytes(block));
         }
         input.resize(len, 0);
-        self.file.read_into(range.start, input)?;
+        self.file.read_into(range.start, input)
+    }
+
+    fn decode_with(&self, block: usize, range: &Range<u64>, bytes: &[u8], scratch: &mut Scratch) -> Result<Chunk> {
+        let Scratch { decoder, input, output } = scratch;
+        if !self.file.is_direct() || !bytes.is_empty() {
+            return block::decode(&self.level, block, bytes, decoder, output);
+        }
+        self.read_stored(block, range, input)?;
         block::decode(&self.level, block, input, decoder, output)
     }
 
@@ -160,6 +166,23 @@ impl ChunkSource for CogSource {
             block: (block_rows, block_columns),
             pixel_interleaved: !self.level.planar,
             compression: compression.tag(),
+            predictor: self.level.predictor.tag(),
+            dtype: self.level.dtype,
+            little_endian: self.level.little_endian || self.level.dtype.size() == 1,
         })
+    }
+
+    fn encoded(&self, block: usize, bytes: &[u8]) -> Result<Option<Bytes>> {
+        let Some(range) = self.block_range(block)? else { return Ok(None) };
+        let stored = match self.file.is_direct() {
+            true => {
+                let mut stored = Vec::new();
+                self.read_stored(block, &range, &mut stored)?;
+                Bytes::from(stored)
+            }
+            // A copy: the bytes may be a part of a large range, which they would keep in memory.
+            false => Bytes::copy_from_slice(bytes),
+        };
+        Ok(self.level.is_portable(block, &stored).then_some(stored))
     }
 }

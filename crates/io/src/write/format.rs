@@ -43,25 +43,24 @@ impl Format {
     /// The format of a file for a raster of `meta` whose pixels come from a file of `layout`.
     ///
     /// The layout counts as a whole or not at all: where its blocks are no tiles or it cannot be written without loss,
-    /// blocks are of 512 × 512 pixels, Deflate, pixel-interleaved. The options win over both.
+    /// blocks are of 512 × 512 pixels, Deflate, pixel-interleaved. Its predictor is taken over with its compression and
+    /// dtype, so that untouched blocks can be copied. The options win over both.
     ///
     /// # Errors
     /// `InvalidInput` where the raster cannot be a TIFF (more than one time, no pixel, too large) or the options
     /// contradict each other or the dtype.
     pub fn resolve(meta: &Meta, layout: Option<Layout>, options: &GeoTiffOptions) -> Result<Self> {
         let bands = check_raster(meta)?;
-        let (layout, followed) = base_layout(layout, bands, meta.dtype);
-        let block = options.block.unwrap_or(layout.block);
-        let interleave = options.interleave.unwrap_or(match layout.pixel_interleaved {
-            true => Interleave::Pixel,
-            false => Interleave::Band,
-        });
-        let compression = options.compression.unwrap_or(followed);
+        let base = Base::of(layout, bands, meta.dtype);
+        let block = options.block.unwrap_or(base.block);
+        let interleave = options.interleave.unwrap_or(base.interleave);
+        let compression = options.compression.unwrap_or(base.compression);
+        let followed = base.predictor.filter(|_| compression == base.compression);
         let format = Self {
             block,
             compression,
             level: resolve_level(compression, options.level)?,
-            predictor: resolve_predictor(compression, meta.dtype, options.predictor)?,
+            predictor: resolve_predictor(compression, meta.dtype, options.predictor.or(followed))?,
             interleave: if bands == 1 { Interleave::Pixel } else { interleave },
             bands,
             dtype: meta.dtype,
@@ -81,6 +80,18 @@ impl Format {
     /// Bytes of a whole block before it is compressed.
     pub const fn block_bytes(&self) -> usize {
         self.block.0 * self.block.1 * self.bands_per_block() * self.dtype.size()
+    }
+
+    /// How blocks of this format are stored; none for bool, whose pixels no source has.
+    pub fn layout(&self) -> Option<Layout> {
+        (self.dtype != DType::Bool).then_some(Layout {
+            block: self.block,
+            pixel_interleaved: self.interleave == Interleave::Pixel,
+            compression: self.compression.tag(),
+            predictor: self.predictor.tag(),
+            dtype: self.dtype,
+            little_endian: true,
+        })
     }
 
     /// The grid of the blocks over the array, in the order of the file.
@@ -137,19 +148,41 @@ fn check_raster(meta: &Meta) -> Result<usize> {
     Ok(bands)
 }
 
-/// The layout to start from, and its compression.
-fn base_layout(layout: Option<Layout>, bands: usize, dtype: DType) -> (Layout, Compression) {
-    let followed = layout.and_then(|layout| {
+/// What a format starts from: the source's layout, or the default.
+struct Base {
+    block: (usize, usize),
+    interleave: Interleave,
+    compression: Compression,
+    /// The source's, where samples stay of its type.
+    predictor: Option<Predictor>,
+}
+
+impl Base {
+    const DEFAULT: Self = Self {
+        block: BLOCK_DEFAULT,
+        interleave: Interleave::Pixel,
+        compression: Compression::Deflate,
+        predictor: None,
+    };
+
+    fn of(layout: Option<Layout>, bands: usize, dtype: DType) -> Self {
+        layout.and_then(|layout| Self::follow(&layout, bands, dtype)).unwrap_or(Self::DEFAULT)
+    }
+
+    fn follow(layout: &Layout, bands: usize, dtype: DType) -> Option<Self> {
         let together = if layout.pixel_interleaved { bands } else { 1 };
         let fits = is_tile(layout.block)
             && block_bytes(layout.block, together, dtype).is_some_and(|bytes| bytes <= BLOCK_BYTES_MAX);
         // Every scheme that this build writes is lossless.
-        Compression::from_tag(layout.compression).filter(|_| fits).map(|compression| (layout, compression))
-    });
-    followed.unwrap_or_else(|| {
-        let compression = Compression::Deflate;
-        (Layout { block: BLOCK_DEFAULT, pixel_interleaved: true, compression: compression.tag() }, compression)
-    })
+        let compression = Compression::from_tag(layout.compression).filter(|_| fits)?;
+        Some(Self {
+            block: layout.block,
+            interleave: if layout.pixel_interleaved { Interleave::Pixel } else { Interleave::Band },
+            compression,
+            predictor: Predictor::from_tag(layout.predictor)
+                .filter(|_| layout.dtype == dtype && compression != Compression::None),
+        })
+    }
 }
 
 const fn is_tile((rows, columns): (usize, usize)) -> bool {
@@ -225,7 +258,14 @@ mod tests {
 
     use super::*;
 
-    const COG: Layout = Layout { block: (1024, 1024), pixel_interleaved: false, compression: 50000 };
+    const COG: Layout = Layout {
+        block: (1024, 1024),
+        pixel_interleaved: false,
+        compression: 50000,
+        predictor: 2,
+        dtype: DType::U8,
+        little_endian: true,
+    };
 
     fn meta(dtype: DType) -> Meta {
         Meta::new(Dims::BYX, [1, 3, 100, 200], dtype)
@@ -266,6 +306,10 @@ mod tests {
             new(),
             expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"],
         );
+        let unpredicted = Layout { predictor: 1, ..COG };
+        check(DType::U8, Some(unpredicted), new(), expect!["1024 × 1024 blocks, ZSTD level 9, band interleave"]);
+        let wider = expect!["1024 × 1024 blocks, ZSTD level 9, predictor 2, band interleave"];
+        check(DType::U16, Some(unpredicted), new(), wider);
         let plain = Layout { compression: 1, ..COG };
         check(DType::U8, Some(plain), new(), expect!["1024 × 1024 blocks, uncompressed, band interleave"]);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
+use swath_core::dtype::{DType, Scalar};
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Shape};
@@ -35,8 +36,13 @@ pub struct GeoTiffSink {
     sync: bool,
     disk_bytes: Option<u64>,
     encoders: Mutex<Vec<BlockEncoder>>,
+    /// Blocks of one value, encoded once.
+    constants: Mutex<Vec<(Scalar, Bytes)>>,
     state: Mutex<State>,
 }
+
+/// Bytes of blocks of one value that are kept for the next such block: those of nodata and a fill or two.
+const CONSTANT_BYTES_MAX: usize = 4 << 20;
 
 #[derive(Debug)]
 enum State {
@@ -85,6 +91,7 @@ impl GeoTiffSink {
             sync: options.sync,
             disk_bytes: None,
             encoders: Mutex::default(),
+            constants: Mutex::default(),
             state: Mutex::new(State::Ready),
             name,
         })
@@ -206,6 +213,32 @@ impl ChunkSink for GeoTiffSink {
         let bytes =
             bytes.map_err(|e| e.context(format!("cannot encode {} of {}", self.block_name(block), self.name)))?;
         Ok(Encoded { block, bytes })
+    }
+
+    fn encode_constant(&self, block: usize, value: Scalar) -> Result<Encoded> {
+        let known = |constants: &[(Scalar, Bytes)]| {
+            constants.iter().find(|(of, _)| of.is_same(value)).map(|(_, bytes)| bytes.clone())
+        };
+        if let Some(bytes) = known(&self.constants.lock()) {
+            return Ok(Encoded { block, bytes });
+        }
+        let shape = self.blocks.region(block).shape;
+        // Subtle: padding repeats pixels, so that the bytes are those of any other block of this value.
+        let encoded = self.encode(block, &Chunk::filled(shape, self.format.dtype, value))?;
+        let mut constants = self.constants.lock();
+        let held: usize = constants.iter().map(|(_, bytes)| bytes.len()).sum();
+        if held + encoded.bytes.len() <= CONSTANT_BYTES_MAX && known(&constants).is_none() {
+            constants.push((value, encoded.bytes.clone()));
+        }
+        Ok(encoded)
+    }
+
+    fn dtype(&self) -> DType {
+        self.format.dtype
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        self.format.layout()
     }
 
     fn commit(&self, encoded: Encoded) -> Result<()> {

@@ -210,6 +210,9 @@ fn what_was_written_is_read_back_with_nodata_grid_and_layout() {
                 block: (16, 32),
                 pixel_interleaved: interleave == Interleave::Pixel,
                 compression: Compression::Zstd.tag(),
+                predictor: if dtype.is_float() { 3 } else { 2 },
+                dtype,
+                little_endian: true,
             };
             assert_eq!(source.layout(), Some(layout));
             for block in 0..source.blocks().len() {

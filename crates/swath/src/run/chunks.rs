@@ -8,13 +8,13 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, bounded};
 use parking_lot::Mutex;
-use swath_core::chunk::Chunk;
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::exec::serial::Serial;
 use swath_core::exec::{Tasks, Value};
 use swath_core::meta::Meta;
 use swath_core::raster::Raster;
 use swath_core::shape::{Dim, Region};
+use swath_core::value::ChunkValue;
 
 use super::engine::Planned;
 use super::{Cancel, Run, Workers, engine, pieces};
@@ -42,7 +42,7 @@ enum State {
     },
     /// Computed ahead on other threads, inside the memory limit.
     Threads {
-        chunks: Receiver<Result<(usize, Arc<Chunk>)>>,
+        chunks: Receiver<Result<(usize, ChunkValue)>>,
         cancel: Cancel,
         driver: Option<JoinHandle<()>>,
     },
@@ -72,9 +72,10 @@ impl ChunkStream {
         Ok(Self { planned, state })
     }
 
-    fn chunk(&self, piece: usize, chunk: Arc<Chunk>) -> Result<StreamedChunk> {
+    fn chunk(&self, piece: usize, chunk: ChunkValue) -> Result<StreamedChunk> {
         let stage = &self.planned.tasks.stages()[0];
         let region = stage.pieces.region(piece);
+        let chunk = super::pixels(&chunk, &region, stage.meta.dtype)?;
         let chunk = Arc::try_unwrap(chunk).unwrap_or_else(|shared| (*shared).clone());
         Ok(StreamedChunk { region, raster: Raster::new(window(&stage.meta, &region), chunk)? })
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::exec::{Lane, Target, TaskKind, Tasks, Value};
+use swath_core::exec::{Lane, Origin, Step, Target, TaskKind, Tasks, Value, Watch};
 use swath_core::text::bytes;
 use swath_scheduler::{
     Cancel, Control, Error as SchedulerError, Graph, GraphBuilder, Limits, Observer, Reply, SerialPeak, TaskId,
@@ -16,6 +16,7 @@ use swath_scheduler::{
 
 use super::in_flight::InFlight;
 use super::progress::Watcher;
+use super::report::OutputBlocks;
 use super::{Report, Run, Workers};
 
 /// The tasks of a plan as a graph that can be scheduled.
@@ -76,7 +77,7 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
         _ if side == 0 => String::new(),
         Target::Sink(_) => format!(", or write blocks of about {side} × {side} pixels"),
         Target::Chunks => format!(", or make chunks of about {side} × {side} pixels"),
-        Target::Pieces => String::from(", or take it in chunks of your size with chunks()"),
+        Target::Pieces | Target::Pinned => String::from(", or take it in chunks of your size with chunks()"),
     };
     let pinned = if held > 0 { format!(" ({} of it pinned or result)", bytes(held)) } else { String::new() };
     Err(Error::new(
@@ -95,7 +96,7 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
 fn stage_of(tasks: &Tasks, task: usize) -> usize {
     (task..tasks.len())
         .find_map(|task| match tasks.kind(task) {
-            TaskKind::Compute { stage, .. } => Some(stage as usize),
+            TaskKind::Look { stage, .. } | TaskKind::Compute { stage, .. } => Some(stage as usize),
             TaskKind::Fetch { .. } | TaskKind::Decode { .. } => None,
         })
         .expect("every fetch and decode serves a later computation")
@@ -129,7 +130,7 @@ where
         let in_flight = Arc::clone(&in_flight);
         move || in_flight.abort_from(0)
     });
-    let work = TaskWork { tasks, deliver, cancel: &run.cancel, counters: Arc::clone(&counters), in_flight: &in_flight };
+    let work = TaskWork { tasks, deliver, cancel: &run.cancel, counters: &counters, in_flight: &in_flight };
     let observer = run.progress.clone().map(|watch| Arc::new(Watcher::new(watch, tasks.len())) as Arc<dyn Observer>);
     let control = Control { cancel: run.cancel.clone(), observer };
     let result = match run.workers {
@@ -141,16 +142,23 @@ where
         }
     };
     let summary = result.map_err(|error| to_error(tasks, error))?;
-    let planned = tasks.totals();
-    let local: u64 = planned.iter().filter(|totals| totals.requests == 0).map(|totals| totals.bytes).sum();
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (decoded, copied) = (count(&counters.decoded), count(&counters.copied));
+    let planned: u64 = tasks.totals().iter().map(|totals| totals.blocks).sum();
     Ok(Report {
         wall: started.elapsed(),
         cpu: cpu_time().zip(cpu_started).map_or(summary.cpu_busy, |(now, then)| now.saturating_sub(then)),
         tasks: tasks.len(),
-        requests: counters.requests.load(Ordering::Relaxed),
-        bytes: counters.bytes.load(Ordering::Relaxed) + local,
-        blocks: planned.iter().map(|totals| totals.blocks).sum(),
+        requests: count(&counters.requests),
+        bytes: count(&counters.bytes),
+        blocks: decoded,
+        blocks_skipped: planned.saturating_sub(decoded + copied),
         peak_memory: summary.peak_bytes + held,
+        output: OutputBlocks {
+            copied: count(&counters.outputs[Origin::Copied as usize]),
+            constant: count(&counters.outputs[Origin::Constant as usize]),
+            computed: count(&counters.outputs[Origin::Computed as usize]),
+        },
         output_bytes: 0,
     })
 }
@@ -164,17 +172,44 @@ impl Drop for AbortAll<'_> {
     }
 }
 
+/// What tasks did, counted while they run.
 #[derive(Default)]
 struct Counters {
     requests: AtomicU64,
     bytes: AtomicU64,
+    decoded: AtomicU64,
+    copied: AtomicU64,
+    /// Blocks of sinks, by [`Origin`].
+    outputs: [AtomicU64; 3],
+}
+
+/// One task on a worker.
+struct Watched<'a> {
+    cancel: &'a Cancel,
+    counters: &'a Counters,
+}
+
+impl Watch for Watched<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    fn begin(&self, step: Step) {
+        let (counter, read) = match step {
+            Step::Decode { local_bytes } => (&self.counters.decoded, local_bytes),
+            Step::Copy { local_bytes } => (&self.counters.copied, local_bytes),
+            Step::Compute | Step::Encode => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.counters.bytes.fetch_add(read, Ordering::Relaxed);
+    }
 }
 
 struct TaskWork<'a, D> {
     tasks: &'a Tasks,
     deliver: &'a Mutex<D>,
     cancel: &'a Cancel,
-    counters: Arc<Counters>,
+    counters: &'a Arc<Counters>,
     in_flight: &'a Arc<InFlight>,
 }
 
@@ -190,12 +225,13 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
     type Error = Error;
 
     fn execute(&self, task: TaskId, inputs: Vec<Arc<Value>>) -> Result<Value> {
-        let result = self.tasks.execute(task.0 as usize, &inputs, &|| self.cancel.is_cancelled());
+        let watch = Watched { cancel: self.cancel, counters: self.counters };
+        let result = self.tasks.execute(task.0 as usize, &inputs, &watch);
         self.abort_after(task, result)
     }
 
-    fn begin(&self, task: TaskId, reply: Reply<Value, Error>) {
-        let (counters, in_flight) = (Arc::clone(&self.counters), Arc::clone(self.in_flight));
+    fn begin(&self, task: TaskId, inputs: Vec<Arc<Value>>, reply: Reply<Value, Error>) {
+        let (counters, in_flight) = (Arc::clone(self.counters), Arc::clone(self.in_flight));
         let answer = move |result: Result<Value>| {
             in_flight.ended(task.0);
             if let Ok(Value::Bytes(fetched)) = &result {
@@ -207,11 +243,16 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
             }
             reply.send(result);
         };
-        self.in_flight.begin(task.0, || self.tasks.begin(task.0 as usize, Box::new(answer)));
+        self.in_flight.begin(task.0, || self.tasks.begin(task.0 as usize, &inputs, Box::new(answer)));
     }
 
     fn deliver(&self, task: TaskId, value: Value) -> Result<()> {
         let TaskKind::Compute { stage, .. } = self.tasks.kind(task.0 as usize) else { return Ok(()) };
+        if let Value::Encoded(blocks) = &value {
+            for (_, origin) in blocks {
+                self.counters.outputs[*origin as usize].fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let result = (self.deliver.lock())(stage as usize, value);
         self.abort_after(task, result)
     }

@@ -12,20 +12,23 @@ pub use chunks::{ChunkStream, StreamedChunk};
 pub use future::RunFuture;
 pub use outputs::Outputs;
 pub use progress::Progress;
-pub use report::Report;
+pub use report::{OutputBlocks, Report};
 pub use swath_scheduler::Cancel;
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
+use swath_core::dtype::DType;
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::exec::{Job, RangePolicy, Target, Value};
+use swath_core::exec::{Job, RangePolicy, Target, Tasks, Value};
 use swath_core::expr::LazyRaster;
 use swath_core::meta::Meta;
 use swath_core::raster::Raster;
+use swath_core::shape::Region;
 use swath_core::source::{ChunkSource, MemorySource};
 use swath_core::text::bytes;
+use swath_core::value::ChunkValue;
 
 use self::engine::Planned;
 use crate::memory::default_limit;
@@ -51,6 +54,7 @@ pub struct Run {
     memory: Option<u64>,
     io_in_flight: usize,
     ranges: RangePolicy,
+    passthrough: bool,
     cancel: Cancel,
     progress: Option<progress::Watch>,
 }
@@ -89,6 +93,7 @@ impl Run {
             memory: None,
             io_in_flight: IO_IN_FLIGHT,
             ranges: RangePolicy::default(),
+            passthrough: true,
             cancel: Cancel::new(),
             progress: None,
         }
@@ -112,6 +117,20 @@ impl Run {
     #[must_use]
     pub const fn ranges(mut self, policy: RangePolicy) -> Self {
         self.ranges = policy;
+        self
+    }
+
+    /// Whether blocks pass through that nothing changes (on unless switched off).
+    ///
+    /// Conditions are then looked at first. Where one hides a whole block, the block is neither fetched nor decoded;
+    /// where it leaves a whole block alone, and the file that is written stores blocks as the source does (codec,
+    /// predictor, block shape, dtype), the stored bytes are copied; blocks of one value are encoded once. Persisted
+    /// rasters keep the stored bytes of their blocks beside the pixels, so that they can be copied later. Off, every
+    /// block is decoded, computed and encoded. The pixels are the same; the bytes of the file may differ, as the source
+    /// may have been compressed by another program.
+    #[must_use]
+    pub const fn passthrough(mut self, on: bool) -> Self {
+        self.passthrough = on;
         self
     }
 
@@ -154,12 +173,14 @@ impl Run {
     fn compute_all(&self, rasters: &[LazyRaster]) -> Result<(Vec<Raster>, Report)> {
         let planned = self.prepare(rasters, &Target::Pieces, "compute")?;
         let metas = metas(rasters)?;
-        let mut results: Vec<_> = metas.iter().map(|meta| Chunk::filled(meta.shape, meta.dtype, zero(meta))).collect();
+        let mut results: Vec<_> =
+            metas.iter().map(|meta| Chunk::filled(meta.shape, meta.dtype, meta.dtype.zero())).collect();
         let report = self.execute(&planned, |stage, value| {
             let grid = planned.tasks.stages()[stage].pieces;
             for (piece, chunk) in pieces(value) {
                 let region = grid.region(piece);
-                chunk.copy_region(&swath_core::shape::Region::whole(region.shape), &mut results[stage], region.start);
+                let chunk = pixels(&chunk, &region, results[stage].dtype())?;
+                chunk.copy_region(&Region::whole(region.shape), &mut results[stage], region.start);
             }
             Ok(())
         })?;
@@ -186,7 +207,7 @@ impl Run {
     }
 
     fn persist_all(&self, rasters: &[LazyRaster]) -> Result<(Vec<LazyRaster>, Report)> {
-        let planned = self.prepare(rasters, &Target::Pieces, "persist")?;
+        let planned = self.prepare(rasters, &Target::Pinned, "persist")?;
         let mut pinned: Vec<Vec<_>> =
             planned.tasks.stages().iter().map(|stage| vec![None; stage.pieces.len()]).collect();
         let report = self.execute(&planned, |stage, value| {
@@ -201,7 +222,8 @@ impl Run {
             let chunks = chunks.expect("a run that succeeds delivers every piece");
             let name = format!("persisted {}", source_name(raster)?);
             let layout = swath_core::exec::source_layout(raster)?;
-            let source = MemorySource::new(name, raster.meta()?.clone(), stage.pieces, chunks)?.with_layout(layout);
+            let source =
+                MemorySource::of_values(name, raster.meta()?.clone(), stage.pieces, chunks)?.with_layout(layout);
             out.push(LazyRaster::from_source(Arc::new(source)));
         }
         Ok((out, report))
@@ -226,11 +248,11 @@ impl Run {
     pub fn run(&self, sink: &Sink) -> Result<Report> {
         let target = sink.open()?;
         let job = Job::new(&[(sink.raster(), Target::Sink(Arc::clone(&target) as _))])?;
-        let planned = Planned::new(self, job.tasks(&self.ranges)?, 0)?;
+        let planned = Planned::new(self, self.tasks(&job)?, 0)?;
         target.begin()?;
         let written = self
             .execute(&planned, |_, value| match value {
-                Value::Encoded(blocks) => blocks.into_iter().try_for_each(|block| target.commit(block)),
+                Value::Encoded(blocks) => blocks.into_iter().try_for_each(|(block, _)| target.commit(block)),
                 _ => Err(Error::new(ErrorKind::Internal, "a sink's tasks give encoded blocks")),
             })
             .and_then(|report| Ok(Report { output_bytes: target.finish()?, ..report }));
@@ -247,8 +269,9 @@ impl Run {
         }
     }
 
-    pub(crate) const fn range_policy(&self) -> &RangePolicy {
-        &self.ranges
+    /// The tasks of a job, as this run would run it.
+    pub(crate) fn tasks(&self, job: &Job) -> Result<Tasks> {
+        job.tasks(&self.ranges, self.passthrough)
     }
 
     /// What a run of `what` would do: the optimised plan with requests, bytes and tasks, and its peak memory.
@@ -280,9 +303,10 @@ impl Run {
     /// The tasks that compute `rasters` into `target`.
     fn prepare(&self, rasters: &[LazyRaster], target: &Target, verb: &str) -> Result<Planned> {
         let outputs: Vec<_> = rasters.iter().map(|raster| (raster, target.clone())).collect();
-        let tasks = Job::new(&outputs)?.tasks(&self.ranges)?;
+        let tasks = self.tasks(&Job::new(&outputs)?)?;
         let results: u64 = match target {
             Target::Pieces => metas(rasters)?.iter().map(Meta::byte_len).sum(),
+            Target::Pinned => metas(rasters)?.iter().map(Meta::byte_len).sum::<u64>() + tasks.kept_bytes(),
             Target::Chunks | Target::Sink(_) => 0,
         };
         let limit = self.memory();
@@ -320,12 +344,13 @@ fn metas(rasters: &[LazyRaster]) -> Result<Vec<Meta>> {
     rasters.iter().map(|raster| raster.meta().cloned()).collect()
 }
 
-fn zero(meta: &Meta) -> swath_core::dtype::Scalar {
-    use swath_core::dtype::{DType, Scalar};
-    if meta.dtype == DType::Bool { Scalar::Bool(false) } else { Scalar::Int(0) }
+/// The pixels of a piece, in memory.
+fn pixels(piece: &ChunkValue, region: &Region, dtype: DType) -> Result<Arc<Chunk>> {
+    let pixels = piece.pixels(region.shape, dtype);
+    pixels.ok_or_else(|| Error::new(ErrorKind::Internal, "a piece in memory has no pixels"))
 }
 
-fn pieces(value: Value) -> Vec<(usize, Arc<Chunk>)> {
+fn pieces(value: Value) -> Vec<(usize, ChunkValue)> {
     match value {
         Value::Pieces(pieces) => pieces,
         _ => Vec::new(),

@@ -14,7 +14,7 @@ fn lesson(side: usize, target: Target) -> Job {
 
 fn check(options: impl Into<DotOptions>, expected: &Expect) {
     let job = lesson(8, Target::Pieces);
-    let text = draw(&job, options.into(), || job.tasks(&RangePolicy::default())).unwrap();
+    let text = draw(&job, options.into(), || job.tasks(&RangePolicy::default(), true)).unwrap();
     // The three lines of style are the same everywhere.
     let body: Vec<_> = text.lines().skip(4).collect();
     expected.assert_eq(&format!("{}\n", body.join("\n")));
@@ -137,7 +137,7 @@ fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
 fn many_chunks_are_capped() {
     let job = lesson(100, Target::Chunks);
     for options in [DotOptions::from(Detail::Chunks), DotOptions::as_written(Detail::Chunks)] {
-        let text = draw(&job, options, || job.tasks(&RangePolicy::default())).unwrap();
+        let text = draw(&job, options, || job.tasks(&RangePolicy::default(), true)).unwrap();
         assert!(text.matches("[label=").count() <= CHUNK_NODES_MAX + 1);
         assert!(text.contains("more tasks"), "{}", &text[text.len() - 300..]);
     }

@@ -1,0 +1,390 @@
+//! From stages to tasks: which blocks are needed how often, which bytes travel together, and each task's rank and cost.
+
+use super::output::{Target, output_parts};
+use super::ranges::{FetchRange, RangePolicy, Wanted, merge};
+use super::stage::{SourceUse, Stage};
+use super::tasks::{BlockUses, Cost, NONE, Need, TaskKind, Tasks, Totals};
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::shape::volume;
+use crate::source::Place;
+
+impl Tasks {
+    pub(super) fn new(plan: &Plan, targets: &[Target], policy: &RangePolicy, passthrough: bool) -> Result<Self> {
+        let mut sources = Vec::new();
+        let stages = targets
+            .iter()
+            .enumerate()
+            .map(|(index, target)| Ok(Stage::new(output_parts(plan, index)?, target, &mut sources, passthrough)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut tasks = Self {
+            uses: (0..sources.len()).map(|source| BlockUses::unused(source, &sources, &stages)).collect(),
+            totals: vec![Totals::default(); sources.len()],
+            sources,
+            stages,
+            kinds: Vec::new(),
+            costs: Vec::new(),
+            dependency_ends: Vec::new(),
+            dependencies: Vec::new(),
+        };
+        let (order, uses) = tasks.count_uses();
+        tasks.plan_ranges(&order, policy)?;
+        let waiting = Waiting::new(&tasks, &uses);
+        Numbering::new(&mut tasks, waiting).number()?;
+        Ok(tasks)
+    }
+
+    /// The computations in their order: stage, and position among the stage's tasks.
+    fn computations(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let counts: Vec<_> = self.stages.iter().map(Stage::task_count).collect();
+        counts.into_iter().enumerate().flat_map(|(stage, count)| (0..count).map(move |index| (stage, index)))
+    }
+
+    /// Counts the uses of every block. Returns the blocks of each source in order of first use, and the uses of those
+    /// that may be hidden by conditions.
+    fn count_uses(&mut self) -> (Vec<Vec<u32>>, Vec<GuardedUse>) {
+        let mut order: Vec<Vec<u32>> = vec![Vec::new(); self.sources.len()];
+        let mut guarded_uses = Vec::new();
+        for (computation, (stage, index)) in self.computations().enumerate() {
+            let looks = self.stages[stage].looks;
+            for Need { source, block, by_look, by_compute } in self.needs(stage, index) {
+                let uses = &mut self.uses[source];
+                if uses.counts[block] == 0 {
+                    order[source].push(block as u32);
+                }
+                // Where a stage looks, its looks and its computations are users of their own.
+                uses.counts[block] += if looks { u32::from(by_look) + u32::from(by_compute) } else { 1 };
+                if looks && !by_look {
+                    guarded_uses.push(GuardedUse { source, block, computation });
+                } else if let Some(guarded) = uses.guarded.get_mut(block) {
+                    *guarded = false;
+                }
+            }
+        }
+        guarded_uses.retain(|of| self.uses[of.source].is_guarded(of.block));
+        (order, guarded_uses)
+    }
+
+    /// Finds out where the needed blocks are, and merges what must be fetched, in order of first use.
+    fn plan_ranges(&mut self, order: &[Vec<u32>], policy: &RangePolicy) -> Result<()> {
+        let mut wanted: Vec<Vec<Wanted>> = vec![Vec::new(); self.sources.len()];
+        for (source, blocks) in order.iter().enumerate() {
+            let (totals, uses) = (&mut self.totals[source], &self.uses[source]);
+            for block in blocks {
+                let is_guarded = uses.is_guarded(*block as usize);
+                match self.sources[source].source.place(*block as usize)? {
+                    Place::Constant(_) => {
+                        totals.constant_blocks += 1;
+                        continue;
+                    }
+                    Place::Direct { bytes } => totals.bytes += bytes,
+                    Place::Remote(bytes) => {
+                        wanted[source].push(Wanted { block: *block, bytes, may_be_skipped: is_guarded })
+                    }
+                }
+                totals.blocks += 1;
+                totals.guarded_blocks += u64::from(is_guarded);
+            }
+        }
+        // What travels at the same time shares the connections: conditions first, then what lies under them.
+        let mut total = [0, 0];
+        for Wanted { bytes, may_be_skipped, .. } in wanted.iter().flatten() {
+            total[usize::from(*may_be_skipped)] += bytes.end - bytes.start;
+        }
+        for (source, wanted) in wanted.into_iter().enumerate().filter(|(_, wanted)| !wanted.is_empty()) {
+            let is_guarded = !self.uses[source].guarded.is_empty();
+            let (ranges, range_of) = merge(&wanted, total[usize::from(is_guarded)], policy);
+            let (totals, uses) = (&mut self.totals[source], &mut self.uses[source]);
+            totals.requests = ranges.len() as u64;
+            totals.bytes += ranges.iter().map(|range| range.bytes.end - range.bytes.start).sum::<u64>();
+            totals.gap_bytes = ranges.iter().map(|range| range.gap_bytes).sum();
+            uses.range_of = vec![NONE; uses.counts.len()];
+            for (wanted, range) in wanted.iter().zip(range_of) {
+                uses.range_of[wanted.block as usize] = range;
+            }
+            uses.range_tasks = vec![NONE; ranges.len()];
+            uses.ranges = ranges;
+        }
+        Ok(())
+    }
+}
+
+impl BlockUses {
+    fn unused(source: usize, sources: &[SourceUse], stages: &[Stage]) -> Self {
+        let len = sources[source].blocks.len();
+        let leaves = || stages.iter().flat_map(|stage| stage.leaves.iter().map(move |leaf| (stage, leaf)));
+        let is_guarded = leaves().any(|(stage, leaf)| stage.looks && leaf.guarded && leaf.source == source);
+        Self {
+            counts: vec![0; len],
+            guarded: if is_guarded { vec![true; len] } else { Vec::new() },
+            tasks: vec![NONE; len],
+            copied: leaves().any(|(_, leaf)| leaf.copied && leaf.source == source),
+            ..Self::default()
+        }
+    }
+}
+
+/// A computation that needs a block only where its conditions say so.
+#[derive(Debug, Clone, Copy)]
+struct GuardedUse {
+    source: usize,
+    block: usize,
+    computation: usize,
+}
+
+/// Whose looks each fetch, or decode of a local block, must wait for, in compressed rows.
+struct Waiting {
+    /// The first row of each source.
+    first_rows: Vec<usize>,
+    ends: Vec<u32>,
+    computations: Vec<u32>,
+}
+
+impl Waiting {
+    fn new(tasks: &Tasks, uses: &[GuardedUse]) -> Self {
+        let mut first_rows = Vec::with_capacity(tasks.uses.len());
+        let mut rows = 0;
+        for uses in &tasks.uses {
+            first_rows.push(rows);
+            rows += if uses.guarded.is_empty() { 0 } else { uses.counts.len() + uses.ranges.len() };
+        }
+        let row = |of: &GuardedUse| {
+            let uses = &tasks.uses[of.source];
+            let range = uses.range_of.get(of.block).copied().unwrap_or(NONE);
+            // The rows of ranges stand behind those of blocks.
+            first_rows[of.source] + if range == NONE { of.block } else { uses.counts.len() + range as usize }
+        };
+        let mut starts = vec![0_u32; rows + 1];
+        uses.iter().for_each(|of| starts[row(of) + 1] += 1);
+        (0..rows).for_each(|row| starts[row + 1] += starts[row]);
+        let mut computations = vec![0; uses.len()];
+        for of in uses {
+            let place = &mut starts[row(of)];
+            computations[*place as usize] = of.computation as u32;
+            *place += 1;
+        }
+        // Filling moved each start to its row's end.
+        Self { first_rows, ends: starts, computations }
+    }
+
+    fn for_block(&self, source: usize, block: usize) -> std::ops::Range<usize> {
+        self.row(self.first_rows[source] + block)
+    }
+
+    fn for_range(&self, source: usize, blocks: usize, range: usize) -> std::ops::Range<usize> {
+        self.row(self.first_rows[source] + blocks + range)
+    }
+
+    fn row(&self, row: usize) -> std::ops::Range<usize> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        start as usize..self.ends[row] as usize
+    }
+}
+
+/// Gives tasks their numbers: a computation right after what it alone still lacks, in the order of the outputs' blocks.
+struct Numbering<'a> {
+    tasks: &'a mut Tasks,
+    waiting: Waiting,
+    computations: Vec<(u32, u32)>,
+    /// The look of each computation.
+    looks: Vec<u32>,
+}
+
+impl<'a> Numbering<'a> {
+    fn new(tasks: &'a mut Tasks, waiting: Waiting) -> Self {
+        let computations: Vec<_> = tasks.computations().map(|(stage, index)| (stage as u32, index as u32)).collect();
+        Self { looks: vec![NONE; computations.len()], computations, tasks, waiting }
+    }
+
+    fn number(mut self) -> Result<()> {
+        let mut dependencies = Vec::new();
+        for computation in 0..self.computations.len() {
+            let (stage, index) = self.computations[computation];
+            let needs = self.tasks.needs(stage as usize, index as usize);
+            let looks = self.tasks.stages[stage as usize].looks;
+            dependencies.clear();
+            if looks {
+                dependencies.push(self.look(computation, &needs)?);
+            }
+            for need in needs.iter().filter(|need| !looks || need.by_compute) {
+                dependencies.extend(self.provide(need.source, need.block)?);
+            }
+            let cost = self.tasks.compute_cost(stage as usize, index as usize, &needs);
+            self.push(TaskKind::Compute { stage, index }, cost, &mut dependencies)?;
+        }
+        Ok(())
+    }
+
+    /// The look of a computation, added if it is new.
+    fn look(&mut self, computation: usize, needs: &[Need]) -> Result<u32> {
+        if self.looks[computation] == NONE {
+            let (stage, index) = self.computations[computation];
+            let mut dependencies = Vec::new();
+            for need in needs.iter().filter(|need| need.by_look) {
+                dependencies.extend(self.provide(need.source, need.block)?);
+            }
+            let cost = self.tasks.look_cost(stage as usize, index as usize, needs);
+            self.looks[computation] = self.push(TaskKind::Look { stage, index }, cost, &mut dependencies)?;
+        }
+        Ok(self.looks[computation])
+    }
+
+    /// The looks that must have been made before something under conditions is fetched or decoded.
+    fn looks_before(&mut self, row: std::ops::Range<usize>) -> Result<Vec<u32>> {
+        row.map(|position| {
+            let computation = self.waiting.computations[position] as usize;
+            let (stage, index) = self.computations[computation];
+            match self.looks[computation] {
+                NONE => self.look(computation, &self.tasks.needs(stage as usize, index as usize)),
+                look => Ok(look),
+            }
+        })
+        .collect()
+    }
+
+    /// The task that a user of a block depends on, added if it is new; none for a block that its only user decodes
+    /// without a fetch.
+    fn provide(&mut self, source: usize, block: usize) -> Result<Option<u32>> {
+        let known = self.tasks.uses[source].tasks[block];
+        if known != NONE {
+            return Ok(Some(known));
+        }
+        let is_shared = self.tasks.uses[source].counts[block] > 1;
+        let mut before = match self.tasks.sources[source].source.place(block)? {
+            Place::Constant(_) => return Ok(None),
+            // Pinned pixels are there already: nothing to share, nothing to wait for.
+            Place::Direct { .. } if self.tasks.sources[source].pinned_bytes > 0 => return Ok(None),
+            Place::Direct { .. } if !is_shared => return Ok(None),
+            Place::Direct { .. } if self.tasks.uses[source].is_guarded(block) => {
+                self.looks_before(self.waiting.for_block(source, block))?
+            }
+            Place::Direct { .. } => Vec::new(),
+            Place::Remote(_) => vec![self.provide_range(source, self.tasks.uses[source].range_of[block])?],
+        };
+        let task = match is_shared {
+            false => before[0],
+            true => {
+                let cost = self.tasks.decode_cost(source, block);
+                self.push(TaskKind::Decode { source: source as u32, block: block as u32 }, cost, &mut before)?
+            }
+        };
+        self.tasks.uses[source].tasks[block] = task;
+        Ok(Some(task))
+    }
+
+    fn provide_range(&mut self, source: usize, range: u32) -> Result<u32> {
+        let uses = &self.tasks.uses[source];
+        let known = uses.range_tasks[range as usize];
+        if known != NONE {
+            return Ok(known);
+        }
+        let FetchRange { bytes, .. } = &uses.ranges[range as usize];
+        let cost = Cost { scratch: 0, output: bytes.end - bytes.start };
+        let mut before = match uses.guarded.is_empty() {
+            true => Vec::new(),
+            false => self.looks_before(self.waiting.for_range(source, uses.counts.len(), range as usize))?,
+        };
+        let task = self.push(TaskKind::Fetch { source: source as u32, range }, cost, &mut before)?;
+        self.tasks.uses[source].range_tasks[range as usize] = task;
+        Ok(task)
+    }
+
+    fn push(&mut self, kind: TaskKind, cost: Cost, dependencies: &mut Vec<u32>) -> Result<u32> {
+        dependencies.sort_unstable();
+        dependencies.dedup();
+        let tasks = &mut *self.tasks;
+        let task = u32::try_from(tasks.kinds.len()).ok().filter(|task| *task != NONE);
+        let task = task.ok_or_else(|| Error::invalid("the run has more than 2^32 tasks: make chunks larger"))?;
+        tasks.kinds.push(kind);
+        tasks.costs.push(cost);
+        tasks.dependencies.extend_from_slice(dependencies);
+        tasks.dependency_ends.push(tasks.dependencies.len() as u32);
+        Ok(task)
+    }
+}
+
+/// What tasks will hold.
+impl Tasks {
+    /// Bytes that stored blocks take beside the pixels of rasters that are kept.
+    pub fn kept_bytes(&self) -> u64 {
+        let stages = self.stages.iter().filter(|stage| matches!(stage.target, Target::Pinned));
+        let kept = |stage: &Stage| {
+            let blocks = (0..stage.pieces.len()).flat_map(|piece| {
+                let region = stage.pieces.region(piece);
+                stage
+                    .leaves
+                    .iter()
+                    .filter_map(move |leaf| Some((leaf.source, stage.copied_block(&self.sources, leaf, &region)?)))
+                    .collect::<Vec<_>>()
+            });
+            blocks.map(|(source, block)| self.stored_bytes(source, block)).sum::<u64>()
+        };
+        stages.map(kept).sum()
+    }
+
+    fn decode_scratch(&self, source: usize, block: usize) -> u64 {
+        let read = match self.sources[source].source.place(block) {
+            Ok(Place::Direct { bytes }) => bytes,
+            Ok(Place::Constant(_) | Place::Remote(_)) | Err(_) => 0,
+        };
+        read + self.sources[source].source.decode_scratch()
+    }
+
+    fn decode_cost(&self, source: usize, block: usize) -> Cost {
+        let stored = if self.uses[source].copied { self.stored_bytes(source, block) } else { 0 };
+        Cost { scratch: self.decode_scratch(source, block), output: self.block_bytes(source, block) + stored }
+    }
+
+    /// Bytes of a block as it is stored.
+    fn stored_bytes(&self, source: usize, block: usize) -> u64 {
+        match self.sources[source].source.place(block) {
+            Ok(Place::Direct { bytes }) => bytes,
+            Ok(Place::Remote(range)) => range.end - range.start,
+            Ok(Place::Constant(_)) | Err(_) => 0,
+        }
+    }
+
+    /// Bytes of the blocks that a task decodes by itself.
+    fn own_bytes<'a>(&self, needs: impl Iterator<Item = &'a Need>) -> u64 {
+        let own = needs.filter(|need| self.uses[need.source].counts[need.block] == 1);
+        own.map(|need| self.block_bytes(need.source, need.block) + self.decode_scratch(need.source, need.block)).sum()
+    }
+
+    fn look_cost(&self, stage: usize, index: usize, needs: &[Need]) -> Cost {
+        let own = self.own_bytes(needs.iter().filter(|need| need.by_look));
+        let stage = &self.stages[stage];
+        let regions = stage.task_pieces(index).map(|piece| stage.pieces.region(piece));
+        let held = regions.map(|region| stage.scratch(&self.sources, &region).unguarded).sum();
+        Cost { scratch: own + stage.program.scratch(), output: held }
+    }
+
+    fn compute_cost(&self, stage: usize, index: usize, needs: &[Need]) -> Cost {
+        let stage = &self.stages[stage];
+        let own = self.own_bytes(needs.iter().filter(|need| !stage.looks || need.by_compute));
+        let mut cost = Cost { scratch: own, output: 0 };
+        let mut piece_scratch = 0;
+        for piece in stage.task_pieces(index) {
+            let region = stage.pieces.region(piece);
+            let pixels = (volume(region.shape) * stage.meta.dtype.size()) as u64;
+            let needed = stage.scratch(&self.sources, &region);
+            // What looking gathered is a value of its own.
+            let mut scratch = needed.program + needed.guarded + if stage.looks { 0 } else { needed.unguarded };
+            let copied = stage.leaves.iter().filter_map(|leaf| {
+                let block = stage.copied_block(&self.sources, leaf, &region)?;
+                Some(self.stored_bytes(leaf.source, block))
+            });
+            let copied = copied.max().unwrap_or(0);
+            match &stage.target {
+                Target::Sink(sink) => {
+                    let (bound, encode_scratch) = sink.encode_bound(region.shape);
+                    scratch += pixels + encode_scratch;
+                    cost.output += bound.max(copied);
+                }
+                Target::Pieces | Target::Chunks | Target::Pinned => cost.output += pixels + copied,
+            }
+            piece_scratch = piece_scratch.max(scratch);
+        }
+        cost.scratch += piece_scratch;
+        cost
+    }
+}

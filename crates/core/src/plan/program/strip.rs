@@ -1,0 +1,212 @@
+//! Pixels computed strip by strip: each kernel runs over a strip before the next strip is begun, so that what lies
+//! between two kernels stays in the cache.
+
+use std::sync::Arc;
+
+use super::{Instruction, Kernel, Program, Register, Source};
+use crate::buffer::{Buffer, Slice, SliceMut};
+use crate::chunk::Chunk;
+use crate::dtype::Scalar;
+use crate::error::{Error, Result};
+use crate::kernel::{self, Choice};
+use crate::shape::Region;
+
+/// Pixels of a strip: small enough that a few registers of it stay in the first-level cache. Of 2 Ki to 64 Ki pixels,
+/// 2 Ki was fastest on the lesson's mask (0.85 ms against 1.6 ms at 64 Ki over 2048² × 3 pixels); 4 Ki halves the
+/// dispatch for u8 at no cost.
+pub(super) const STRIP: usize = 4096;
+
+/// The strips of a plane of `pixels`: first pixel, and the one after the last.
+pub(super) fn strips(pixels: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..pixels).step_by(STRIP).map(move |start| (start, (start + STRIP).min(pixels)))
+}
+
+/// A run of pixels of one plane of a region.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strip {
+    /// Time and Band, counted from the region's first.
+    pub(super) at: [usize; 2],
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Where the pixels of a register are while strips run.
+#[derive(Debug)]
+pub(super) enum Cell {
+    /// Nobody reads it.
+    Unused,
+    /// A leaf's chunk.
+    Chunk(Arc<Chunk>),
+    /// One value, and a strip of it.
+    Constant(Scalar, Buffer),
+    /// A strip that its instruction fills.
+    Computed(Buffer),
+}
+
+impl Cell {
+    pub(super) fn constant(program: &Program, register: Register, value: Scalar) -> Self {
+        Self::Constant(value, Buffer::filled(program.dtype(register), STRIP, value))
+    }
+
+    pub(super) fn computed(program: &Program, register: Register) -> Self {
+        Self::Computed(Buffer::zeros(program.dtype(register), STRIP))
+    }
+}
+
+/// The cells of a program's registers.
+pub(super) struct Cells {
+    pub(super) leaves: Vec<Cell>,
+    pub(super) instructions: Vec<Cell>,
+}
+
+impl Cells {
+    pub(super) fn cell_mut(&mut self, register: Register) -> &mut Cell {
+        match register {
+            Register::Leaf(index) => &mut self.leaves[index],
+            Register::Result(index) => &mut self.instructions[index],
+        }
+    }
+
+    /// Computes one strip of instruction `last` into `out`, after those of `live` before it, which are in order.
+    ///
+    /// # Errors
+    /// `InvalidInput` where a cast meets a pixel that does not fit.
+    pub(super) fn run(
+        &mut self,
+        program: &Program,
+        live: &[usize],
+        strip: Strip,
+        region: &Region,
+        out: SliceMut<'_>,
+    ) -> Result<()> {
+        let failed = |index: usize| {
+            let instruction = &program.instructions[index];
+            move |misfit| misfit_error(instruction, misfit, strip, region)
+        };
+        let plane = region.shape[2] * region.shape[3];
+        let (last, inner) = live.split_last().expect("what is computed has an instruction");
+        for &index in inner {
+            let instruction = &program.instructions[index];
+            if !is_fresh(instruction, strip) {
+                continue;
+            }
+            let (before, after) = self.instructions.split_at_mut(index);
+            let Cell::Computed(register) = &mut after[0] else { continue };
+            let reader = Reader { leaves: &self.leaves, instructions: before, strip, plane };
+            reader.run(&instruction.kernel, register.slice_mut(0, strip.end - strip.start)).map_err(failed(index))?;
+        }
+        let reader = Reader { leaves: &self.leaves, instructions: &self.instructions[..*last], strip, plane };
+        reader.run(&program.instructions[*last].kernel, out).map_err(failed(*last))
+    }
+
+    /// Copies one strip of a register that is not computed to `out`.
+    pub(super) fn copy(&self, register: Register, strip: Strip, region: &Region, out: SliceMut<'_>) {
+        let plane = region.shape[2] * region.shape[3];
+        let reader = Reader { leaves: &self.leaves, instructions: &self.instructions, strip, plane };
+        copy(reader.read(register), out);
+    }
+}
+
+/// Whether an instruction must run for this strip: what does not differ between bands was computed for the first.
+fn is_fresh(instruction: &Instruction, strip: Strip) -> bool {
+    let ([t, b], [by_time, by_band]) = (strip.at, instruction.varies);
+    by_band || (b == 0 && (by_time || t == 0))
+}
+
+/// Reads registers at a strip.
+struct Reader<'a> {
+    leaves: &'a [Cell],
+    instructions: &'a [Cell],
+    strip: Strip,
+    plane: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn cell(&self, register: Register) -> &'a Cell {
+        match register {
+            Register::Leaf(index) => &self.leaves[index],
+            Register::Result(index) => &self.instructions[index],
+        }
+    }
+
+    fn read(&self, register: Register) -> Slice<'a> {
+        let Strip { at, start, end } = self.strip;
+        match self.cell(register) {
+            Cell::Chunk(chunk) => {
+                let [times, bands, ..] = chunk.shape();
+                let (t, b) = (at[0].min(times - 1), at[1].min(bands - 1));
+                let first = (t * bands + b) * self.plane;
+                chunk.data().slice(first + start, first + end)
+            }
+            Cell::Constant(_, strip) | Cell::Computed(strip) => strip.slice(0, end - start),
+            Cell::Unused => unreachable!("whatever a live instruction reads has a cell"),
+        }
+    }
+
+    fn read_bool(&self, register: Register) -> &'a [bool] {
+        match self.read(register) {
+            Slice::Bool(pixels) => pixels,
+            _ => unreachable!("conditions are bool where they are built"),
+        }
+    }
+
+    fn choice(&self, source: Source) -> Choice<'a> {
+        match source {
+            Source::Value(value) => Choice::Value(value),
+            Source::Register(register) => match self.cell(register) {
+                Cell::Constant(value, _) => Choice::Value(*value),
+                _ => Choice::Pixels(self.read(register)),
+            },
+        }
+    }
+
+    fn run(&self, kernel: &Kernel, out: SliceMut<'_>) -> Result<(), kernel::Misfit> {
+        match kernel {
+            Kernel::IsIn(input, set) => kernel::is_in(self.read(*input), set, as_bool(out)),
+            Kernel::Compare(input, op, value, nodata) => {
+                kernel::compare(self.read(*input), *op, *value, *nodata, as_bool(out));
+            }
+            Kernel::Valid(input, nodata) => kernel::valid(self.read(*input), *nodata, as_bool(out)),
+            Kernel::Not(input) => kernel::not(self.read(*input), out),
+            Kernel::Logic(op, a, b) => kernel::logic(*op, self.read(*a), self.read(*b), out),
+            Kernel::Select(condition, yes, no) => {
+                kernel::select(self.read_bool(*condition), self.choice(*yes), self.choice(*no), out);
+            }
+            Kernel::Replace(input, from, to) => kernel::replace(self.read(*input), *from, *to, out),
+            Kernel::Cast(input, overflow, nodata) => return kernel::cast(self.read(*input), *overflow, *nodata, out),
+        }
+        Ok(())
+    }
+}
+
+fn as_bool(out: SliceMut<'_>) -> &mut [bool] {
+    match out {
+        SliceMut::Bool(out) => out,
+        _ => unreachable!("comparisons give bool"),
+    }
+}
+
+fn copy(from: Slice<'_>, to: SliceMut<'_>) {
+    macro_rules! run {
+        ($(($variant:ident, $type:ty, $name:literal)),* $(,)?) => {
+            match (from, to) {
+                $((Slice::$variant(from), SliceMut::$variant(to)) => to.copy_from_slice(from),)*
+                _ => unreachable!("the result has the program's dtype"),
+            }
+        };
+    }
+    crate::dtypes!(run);
+}
+
+fn misfit_error(instruction: &Instruction, misfit: kernel::Misfit, strip: Strip, region: &Region) -> Error {
+    let columns = region.shape[3];
+    let pixel = strip.start + misfit.index;
+    let row = region.start[2] + pixel / columns;
+    let column = region.start[3] + pixel % columns;
+    let band = region.start[1] + strip.at[1];
+    Error::invalid(format!(
+        "cannot {}: pixel (band {band}, row {row}, column {column}) is {}, which does not fit or would become nodata, in the \
+         chunk of {region}; use Overflow::Saturate or Overflow::Wrap, or another nodata, if that is meant",
+        instruction.name, misfit.value
+    ))
+}
