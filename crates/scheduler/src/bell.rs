@@ -49,8 +49,13 @@ impl Bell {
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether somebody sleeps, or is about to: exact for whoever holds a lock that sleepers take for their last look.
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.sleepers.load(Ordering::Relaxed) > 0
+    }
+
     fn is_slept_at(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.sleepers.load(Ordering::Relaxed) > 0
+        self.has_sleepers()
     }
 }

@@ -19,10 +19,10 @@
 //!     type Value = Vec<u8>;
 //!     type Error = Infallible;
 //!
-//!     fn execute(&self, _: TaskId, inputs: Vec<Arc<Vec<u8>>>) -> Result<Vec<u8>, Infallible> {
+//!     fn execute(&self, _: TaskId, inputs: &mut Vec<Arc<Vec<u8>>>) -> Result<Vec<u8>, Infallible> {
 //!         Ok(inputs[0].iter().map(|byte| byte * 2).collect())
 //!     }
-//!     fn begin(&self, _: TaskId, _: Vec<Arc<Vec<u8>>>, reply: Reply<Vec<u8>, Infallible>) {
+//!     fn begin(&self, _: TaskId, _: &[Arc<Vec<u8>>], reply: Reply<Vec<u8>, Infallible>) {
 //!         std::thread::spawn(move || reply.send(Ok(vec![1, 2, 3])));
 //!     }
 //!     fn deliver(&self, _: TaskId, value: Vec<u8>) -> Result<(), Infallible> {
@@ -69,8 +69,10 @@ mod state;
 mod work;
 
 mod bell;
+mod desk;
 mod inbox;
 mod outcome;
+mod pace;
 mod slots;
 
 pub use error::Error;

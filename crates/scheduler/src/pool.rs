@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::{Backoff, CachePadded};
 use parking_lot::Mutex;
 
 use crate::bell::Bell;
+use crate::desk::{Desk, Job};
 use crate::error::Error;
 use crate::graph::{Graph, Lane, TaskId};
 use crate::inbox::{Answer, Inbox};
 use crate::limits::{Control, Limits, Summary};
 use crate::observe::{Step, TaskEvent};
 use crate::outcome::{Failure, LowestFailure, Outcome, contain};
+use crate::pace::Pace;
 use crate::peak::serial_peak;
 use crate::slots::Slots;
 use crate::state::{Budget, Command, Event, State};
@@ -56,8 +57,8 @@ pub fn execute<W: Work>(
 /// # impl Work for Nothing {
 /// #     type Value = ();
 /// #     type Error = Infallible;
-/// #     fn execute(&self, _: TaskId, _: Vec<Arc<()>>) -> Result<(), Infallible> { Ok(()) }
-/// #     fn begin(&self, _: TaskId, _: Vec<Arc<()>>, reply: Reply<(), Infallible>) { reply.send(Ok(())) }
+/// #     fn execute(&self, _: TaskId, _: &mut Vec<Arc<()>>) -> Result<(), Infallible> { Ok(()) }
+/// #     fn begin(&self, _: TaskId, _: &[Arc<()>], reply: Reply<(), Infallible>) { reply.send(Ok(())) }
 /// #     fn deliver(&self, _: TaskId, _: ()) -> Result<(), Infallible> { Ok(()) }
 /// #     fn byte_len(&self, _: &()) -> u64 { 0 }
 /// # }
@@ -80,8 +81,8 @@ pub struct Execution<'a, W: Work> {
     control: &'a Control,
     state: CachePadded<Mutex<State<'a>>>,
     slots: Slots<W::Value>,
-    /// Jobs on their way to another worker. At most as many as there are workers without one.
-    jobs: Injector<Job>,
+    /// One per thread that is expected; more threads share them.
+    desks: Vec<CachePadded<Desk>>,
     inbox: Arc<Inbox<W::Value, W::Error>>,
     bell: Arc<Bell>,
     failures: LowestFailure<W::Error>,
@@ -111,7 +112,7 @@ impl<'a, W: Work> Execution<'a, W> {
             over: AtomicBool::new(state.is_over()),
             state: CachePadded::new(Mutex::new(state)),
             slots: Slots::new(graph),
-            jobs: Injector::new(),
+            desks: (0..limits.threads.max(1)).map(|_| CachePadded::default()).collect(),
             inbox: Arc::new(Inbox::new(Arc::clone(&bell))),
             bell,
             failures: LowestFailure::default(),
@@ -127,14 +128,18 @@ impl<'a, W: Work> Execution<'a, W> {
     /// If an observer, or the drop of a value, does; the run is then over for the other workers, too.
     pub fn worker_loop(&self, worker: usize) {
         let _stop = StopOnUnwind(self);
-        let mut hands = Hands::new(worker);
-        self.report(Some(Event::Joined), &mut hands);
+        let mut hands = Hands::new(worker, &self.desks[worker % self.desks.len()]);
+        self.report(&mut hands);
         while !self.is_over() {
-            if let Some(job) = hands.job.take().or_else(|| self.steal()) {
-                self.run_streak(job, &mut hands);
-            } else if self.inbox.has_mail() || !hands.events.is_empty() {
-                self.report(None, &mut hands);
-            } else {
+            if hands.job.is_none() && hands.events.is_empty() {
+                self.rob(&mut hands);
+            }
+            if self.inbox.has_mail() || !hands.events.is_empty() {
+                self.report(&mut hands);
+            }
+            if hands.job.is_some() {
+                self.run_streak(&mut hands);
+            } else if hands.events.is_empty() {
                 self.idle();
             }
         }
@@ -174,31 +179,51 @@ impl<'a, W: Work> Execution<'a, W> {
         self.bell.ring_all();
     }
 
-    /// Runs a job and those that follow from it.
-    fn run_streak(&self, job: Job, hands: &mut Hands<W>) {
-        // The clock is read per streak: twice a task it would cost as much as all the rest.
+    /// Runs the job in hand and those that follow from it.
+    fn run_streak(&self, hands: &mut Hands<'_, W>) {
+        // The clock is read per streak and per handful: twice a task it would cost as much as all the rest.
         let start = Instant::now();
-        self.run(job, hands);
-        while !self.is_over()
-            && let Some(job) = hands.job.take()
+        hands.pace.resume(start);
+        while let Some(job) = hands.job
+            && !self.is_over()
         {
-            self.run(job, hands);
+            let event = self.run(job, hands);
+            hands.pace.count();
+            hands.job = hands.desk.finish(event, || self.has_to_report(event, &hands.pace), &mut hands.events);
+            if !hands.events.is_empty() {
+                self.report(hands);
+            }
         }
         hands.busy += start.elapsed();
     }
 
-    fn run(&self, job: Job, hands: &mut Hands<W>) {
-        let event = match job {
-            Job::Execute(task) => self.execute(task, hands.worker),
-            Job::Deliver(task) => self.deliver(task),
-        };
-        self.report(Some(event), hands);
+    /// Whether an event, and those before it on the desk, must not wait for more of them.
+    ///
+    /// Subtle: asked under the desk's lock. A worker about to sleep counts itself and then looks at the desks, so it
+    /// either sees the event there, or is seen here.
+    fn has_to_report(&self, event: Event, pace: &Pace) -> bool {
+        let is_value = matches!(event, Event::Computed { .. });
+        let is_due = pace.is_due() && !self.state.is_locked();
+        !is_value || is_due || self.bell.has_sleepers() || self.inbox.has_mail()
     }
 
-    fn execute(&self, task: TaskId, worker: usize) -> Event {
-        let inputs = self.slots.inputs(self.graph.dependencies(task));
-        self.observe(task, Step::Started { lane: Lane::Cpu, worker });
-        let outcome = contain(|| self.work.execute(task, inputs));
+    fn run(&self, job: Job, hands: &mut Hands<'_, W>) -> Event {
+        match job {
+            Job::Execute(task) => self.execute(task, hands),
+            Job::Deliver(task) => self.deliver(task),
+        }
+    }
+
+    fn execute(&self, task: TaskId, hands: &mut Hands<'_, W>) -> Event {
+        let inputs = &mut hands.inputs;
+        self.slots.fetch(self.graph.dependencies(task), inputs);
+        self.observe(task, Step::Started { lane: Lane::Cpu, worker: hands.worker });
+        let outcome = contain(|| {
+            let value = self.work.execute(task, inputs);
+            inputs.clear();
+            value
+        });
+        inputs.clear();
         self.book(task, outcome)
     }
 
@@ -236,12 +261,14 @@ impl<'a, W: Work> Execution<'a, W> {
     }
 
     /// Tells the state what happened here and what the inbox says, and carries out its commands.
-    fn report(&self, event: Option<Event>, hands: &mut Hands<W>) {
-        // The worker's own event goes first: the first job of its commands is the best one for this worker.
-        hands.events.extend(event);
+    fn report(&self, hands: &mut Hands<'_, W>) {
+        // The worker's own events go first: the first job of their commands is the best one for this worker.
         self.inbox.take(&mut hands.answers);
         for (task, outcome) in hands.answers.drain(..) {
             hands.events.push(self.book(task, outcome));
+        }
+        if hands.pace.is_due() {
+            hands.pace.measure(Instant::now());
         }
         let over = self.decide(hands);
         if over {
@@ -251,11 +278,16 @@ impl<'a, W: Work> Execution<'a, W> {
     }
 
     /// The critical section.
-    fn decide(&self, hands: &mut Hands<W>) -> bool {
+    fn decide(&self, hands: &mut Hands<'_, W>) -> bool {
         let mut state = self.state.lock();
         // First, so that a task that fails because it saw the cancel is not taken for the outcome.
         if self.control.cancel.is_cancelled() {
             state.on_event(Event::Cancelled, &mut hands.commands);
+        }
+        let (before, now) = (hands.appetite, hands.pace.tasks());
+        if before != now {
+            state.on_event(Event::Appetite { before, now }, &mut hands.commands);
+            hands.appetite = now;
         }
         for event in hands.events.drain(..) {
             state.on_event(event, &mut hands.commands);
@@ -264,25 +296,21 @@ impl<'a, W: Work> Execution<'a, W> {
         state.is_over()
     }
 
-    fn carry_out(&self, hands: &mut Hands<W>) {
-        self.share_jobs(hands);
+    fn carry_out(&self, hands: &mut Hands<'_, W>) {
+        self.take_jobs(hands);
         for command in hands.commands.drain(..) {
             match command {
-                Command::Free(task) => {
-                    self.slots.free(task);
-                    self.observe(task, Step::Freed);
-                }
+                Command::Free(task) => self.observe(task, Step::Freed),
                 Command::Begin(task) if !self.is_over() => {
-                    hands.events.extend(self.begin(task, hands.worker));
+                    hands.events.extend(self.begin(task, hands.worker, &mut hands.inputs));
                 }
                 Command::Begin(_) | Command::Execute(_) | Command::Deliver(_) => {}
             }
         }
     }
 
-    /// Keeps the first job and offers the others, before anything slow is done.
-    fn share_jobs(&self, hands: &mut Hands<W>) {
-        let mut shared = 0;
+    /// Takes the first job in hand and lays the others down, where sleepers find them, before anything slow is done.
+    fn take_jobs(&self, hands: &mut Hands<'_, W>) {
         for &command in &hands.commands {
             let job = match command {
                 Command::Execute(task) => Job::Execute(task),
@@ -292,33 +320,36 @@ impl<'a, W: Work> Execution<'a, W> {
             if hands.job.is_none() {
                 hands.job = Some(job);
             } else {
-                self.jobs.push(job);
-                shared += 1;
+                hands.jobs.push(job);
             }
         }
+        let shared = hands.jobs.len();
+        hands.desk.put(&mut hands.jobs);
         self.bell.ring(shared);
     }
 
     /// Begins an I/O task; tells if that panicked.
-    fn begin(&self, task: TaskId, worker: usize) -> Option<Event> {
+    fn begin(&self, task: TaskId, worker: usize, inputs: &mut Vec<Arc<W::Value>>) -> Option<Event> {
         self.observe(task, Step::Started { lane: Lane::Io, worker });
-        let inputs = self.slots.inputs(self.graph.dependencies(task));
+        self.slots.fetch(self.graph.dependencies(task), inputs);
         let reply = Reply::new(task, &self.inbox);
         let begun = contain(|| {
             self.work.begin(task, inputs, reply);
             Ok(())
         });
+        inputs.clear();
         // Subtle: the panic dropped the reply, and another worker may end the run over it at any time. Recorded here,
         // before this worker leaves, the panic is known to finish in any case.
         begun.err().map(|failure| self.fail(task, failure))
     }
 
-    fn steal(&self) -> Option<Job> {
-        loop {
-            match self.jobs.steal() {
-                Steal::Success(job) => return Some(job),
-                Steal::Empty => return None,
-                Steal::Retry => {}
+    /// Takes jobs and events from the first desk that has any; the own one may be shared.
+    fn rob(&self, hands: &mut Hands<'_, W>) {
+        for desk in &self.desks {
+            hands.job = desk.rob(&mut hands.jobs, &mut hands.events);
+            hands.desk.put(&mut hands.jobs);
+            if hands.job.is_some() || !hands.events.is_empty() {
+                break;
             }
         }
     }
@@ -336,7 +367,7 @@ impl<'a, W: Work> Execution<'a, W> {
     }
 
     fn has_news(&self) -> bool {
-        !self.jobs.is_empty() || self.inbox.has_mail() || self.is_over()
+        self.inbox.has_mail() || self.is_over() || self.desks.iter().any(|desk| !desk.is_empty())
     }
 
     fn observe(&self, task: TaskId, step: Step) {
@@ -363,26 +394,39 @@ impl<W: Work> fmt::Debug for Execution<'_, W> {
     }
 }
 
-/// What occupies a worker.
-#[derive(Clone, Copy, Debug)]
-enum Job {
-    Execute(TaskId),
-    Deliver(TaskId),
-}
-
 /// What one worker holds: its next job and its buffers, which grow once.
-struct Hands<W: Work> {
+struct Hands<'e, W: Work> {
     worker: usize,
+    desk: &'e Desk,
     job: Option<Job>,
+    inputs: Vec<Arc<W::Value>>,
+    /// Jobs on their way to the desk.
+    jobs: Vec<Job>,
+    /// What the next report tells.
     events: Vec<Event>,
     commands: Vec<Command>,
     answers: Vec<Answer<W::Value, W::Error>>,
+    pace: Pace,
+    /// The pace as the state knows it.
+    appetite: usize,
     busy: Duration,
 }
 
-impl<W: Work> Hands<W> {
-    fn new(worker: usize) -> Self {
-        Self { worker, job: None, events: Vec::new(), commands: Vec::new(), answers: Vec::new(), busy: Duration::ZERO }
+impl<'e, W: Work> Hands<'e, W> {
+    fn new(worker: usize, desk: &'e Desk) -> Self {
+        Self {
+            worker,
+            desk,
+            job: None,
+            inputs: Vec::new(),
+            jobs: Vec::new(),
+            events: Vec::new(),
+            commands: Vec::new(),
+            answers: Vec::new(),
+            pace: Pace::new(Instant::now()),
+            appetite: 0,
+            busy: Duration::ZERO,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::work::{Reply, Work};
 ///
 /// As [`execute`](crate::execute), `Error::Memory` apart.
 pub fn execute_serial<W: Work>(graph: &Graph, work: &W, control: &Control) -> Result<Summary, Error<W::Error>> {
+    let start = Instant::now();
     let mut run = Serial::new(graph, work, control);
     for task in graph.tasks() {
         let stepped = if control.cancel.is_cancelled() { Ok(()) } else { run.step(task) };
@@ -31,7 +32,7 @@ pub fn execute_serial<W: Work>(graph: &Graph, work: &W, control: &Control) -> Re
         }
         stepped?;
     }
-    Ok(run.summary)
+    Ok(Summary { cpu_busy: start.elapsed() - run.waited, ..run.summary })
 }
 
 struct Serial<'a, W: Work> {
@@ -39,12 +40,15 @@ struct Serial<'a, W: Work> {
     work: &'a W,
     control: &'a Control,
     slots: Slots<W::Value>,
+    inputs: Vec<Arc<W::Value>>,
     /// Unfinished users of each value.
     users: Vec<u32>,
     bytes: Vec<u64>,
     live_bytes: u64,
     inbox: Arc<Inbox<W::Value, W::Error>>,
     bell: Arc<Bell>,
+    /// Time asleep, for replies.
+    waited: Duration,
     summary: Summary,
 }
 
@@ -57,11 +61,13 @@ impl<'a, W: Work> Serial<'a, W> {
             work,
             control,
             slots: Slots::new(graph),
+            inputs: Vec::new(),
             users: graph.tasks().map(|task| graph.dependents(task).len() as u32).collect(),
             bytes: vec![0; graph.len()],
             live_bytes: 0,
             inbox: Arc::new(Inbox::new(Arc::clone(&bell))),
             bell,
+            waited: Duration::ZERO,
             summary: Summary { tasks: 0, peak_bytes: 0, cpu_busy: Duration::ZERO, io_started: 0 },
         }
     }
@@ -85,19 +91,26 @@ impl<'a, W: Work> Serial<'a, W> {
     }
 
     fn execute(&mut self, task: TaskId) -> Outcome<W::Value, W::Error> {
-        let inputs = self.slots.inputs(self.graph.dependencies(task));
-        self.timed(|work| contain(|| work.execute(task, inputs)))
+        self.slots.fetch(self.graph.dependencies(task), &mut self.inputs);
+        let outcome = contain(|| {
+            let value = self.work.execute(task, &mut self.inputs);
+            self.inputs.clear();
+            value
+        });
+        self.inputs.clear();
+        outcome
     }
 
     /// Begins an I/O task and sleeps until it has answered; nothing if the run is cancelled first.
     fn await_reply(&mut self, task: TaskId) -> Option<Outcome<W::Value, W::Error>> {
         self.summary.io_started += 1;
-        let inputs = self.slots.inputs(self.graph.dependencies(task));
+        self.slots.fetch(self.graph.dependencies(task), &mut self.inputs);
         let reply = Reply::new(task, &self.inbox);
         let begun = contain(|| {
-            self.work.begin(task, inputs, reply);
+            self.work.begin(task, &self.inputs, reply);
             Ok(())
         });
+        self.inputs.clear();
         if let Err(failure) = begun {
             return Some(Err(failure));
         }
@@ -111,7 +124,9 @@ impl<'a, W: Work> Serial<'a, W> {
             if cancel.is_cancelled() {
                 return None;
             }
+            let asleep = Instant::now();
             self.bell.sleep_unless(|| self.inbox.has_mail() || cancel.is_cancelled());
+            self.waited += asleep.elapsed();
         }
     }
 
@@ -128,7 +143,7 @@ impl<'a, W: Work> Serial<'a, W> {
             return Ok(());
         }
         if deliver {
-            let delivered = self.timed(|work| contain(|| work.deliver(task, value)));
+            let delivered = contain(|| self.work.deliver(task, value));
             delivered.map_err(|failure| self.fail(task, failure))?;
             self.observe(task, Step::Delivered);
         }
@@ -140,7 +155,6 @@ impl<'a, W: Work> Serial<'a, W> {
         for &input in self.graph.dependencies(task) {
             self.users[input.index()] -= 1;
             if self.users[input.index()] == 0 {
-                self.slots.free(input);
                 self.free(input);
             }
         }
@@ -163,13 +177,6 @@ impl<'a, W: Work> Serial<'a, W> {
 
     fn give_back(&mut self, bytes: u64) {
         self.live_bytes = self.live_bytes.saturating_sub(bytes);
-    }
-
-    fn timed<T>(&mut self, code: impl FnOnce(&W) -> T) -> T {
-        let start = Instant::now();
-        let returned = code(self.work);
-        self.summary.cpu_busy += start.elapsed();
-        returned
     }
 
     fn observe(&self, task: TaskId, step: Step) {

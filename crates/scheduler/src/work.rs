@@ -24,12 +24,13 @@ pub trait Work: Sync {
     ///
     /// `inputs` are the values of its dependencies, in the order given to
     /// [`GraphBuilder::push`](crate::GraphBuilder::push). The last user of a value may take it by [`Arc::try_unwrap`]
-    /// once the other users have finished. Keeping an input beyond the call keeps memory that is no longer accounted.
+    /// once the other users have finished. What is left in `inputs` is dropped; the buffer belongs to the worker and
+    /// serves its next task, too. Keeping an input beyond the call keeps memory that is no longer accounted.
     ///
     /// # Errors
     ///
     /// The task's own; it ends the run.
-    fn execute(&self, task: TaskId, inputs: Vec<Arc<Self::Value>>) -> Result<Self::Value, Self::Error>;
+    fn execute(&self, task: TaskId, inputs: &mut Vec<Arc<Self::Value>>) -> Result<Self::Value, Self::Error>;
 
     /// Begins an I/O task and returns at once: a worker is waiting to go on.
     ///
@@ -37,7 +38,7 @@ pub trait Work: Sync {
     ///
     /// The reply may be sent from here or from any thread, also after the run is over. A reply that is dropped
     /// without an answer is reported as [`Error::Abandoned`](crate::Error::Abandoned).
-    fn begin(&self, task: TaskId, inputs: Vec<Arc<Self::Value>>, reply: Reply<Self::Value, Self::Error>);
+    fn begin(&self, task: TaskId, inputs: &[Arc<Self::Value>], reply: Reply<Self::Value, Self::Error>);
 
     /// Receives the value of a task with [`TaskSpec::deliver`](crate::TaskSpec::deliver).
     ///

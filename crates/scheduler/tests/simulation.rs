@@ -57,7 +57,8 @@ struct Simulation<'g> {
     /// Real sizes of the values.
     bytes: Vec<u64>,
     stages: Vec<Stage>,
-    workers: usize,
+    /// Jobs that each worker takes at a time.
+    appetites: Vec<usize>,
     io_in_flight_max: usize,
     limit: u64,
     keeps_limit: bool,
@@ -94,7 +95,7 @@ impl<'g> Simulation<'g> {
             fates,
             bytes,
             stages: vec![Stage::Waiting; graph.len()],
-            workers: 0,
+            appetites: Vec::new(),
             io_in_flight_max,
             limit,
             keeps_limit: sizes != Sizes::Larger,
@@ -107,18 +108,28 @@ impl<'g> Simulation<'g> {
 
     fn run(&mut self, cancels: bool) {
         let workers_max = 1 + self.rng.below(4);
+        let batches = self.rng.chance(50);
         while !self.state.is_over() {
             if cancels && self.rng.chance(5) {
                 return self.cancel();
             }
-            if self.workers == 0 || (self.workers < workers_max && self.rng.chance(30)) {
-                self.workers += 1;
-                self.send(Event::Joined);
+            if self.appetites.is_empty() || (self.appetites.len() < workers_max && self.rng.chance(30)) {
+                self.appetites.push(1);
+                self.send(Event::Appetite { before: 0, now: 1 });
+            } else if batches && self.rng.chance(20) {
+                self.change_appetite();
             } else {
                 self.end_something();
             }
         }
         self.check_end();
+    }
+
+    fn change_appetite(&mut self) {
+        let worker = self.rng.below(self.appetites.len());
+        let now = 1 + self.rng.below(8);
+        let before = std::mem::replace(&mut self.appetites[worker], now);
+        self.send(Event::Appetite { before, now });
     }
 
     /// Ends a random task or delivery that is under way.
@@ -254,13 +265,11 @@ impl<'g> Simulation<'g> {
     fn cancel(&mut self) {
         self.send(Event::Cancelled);
         assert!(self.state.is_over() && !self.state.is_settled());
-        let started = self.running.len();
         while !self.running.is_empty() {
             let before = self.running.len();
             self.end_something();
             assert!(self.running.len() < before, "something starts after the cancel");
         }
-        assert!(started <= self.workers + self.io_in_flight_max);
     }
 
     fn check_end(&mut self) {
@@ -305,7 +314,7 @@ impl<'g> Simulation<'g> {
             |task: &&TaskId| self.stage(**task) == Stage::Delivering || self.graph.spec(**task).lane == Lane::Cpu;
         let busy = self.running.iter().filter(occupies).count();
         match lane {
-            Lane::Cpu => busy < self.workers,
+            Lane::Cpu => busy < self.appetites.iter().sum(),
             Lane::Io => self.running.len() - busy < self.io_in_flight_max,
         }
     }

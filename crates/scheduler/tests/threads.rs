@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use common::{Rng, random_graph};
 use parking_lot::Mutex;
@@ -20,7 +21,8 @@ const SINK: TaskSpec = TaskSpec { deliver: true, ..CPU };
 
 type TestReply = Reply<Vec<u8>, String>;
 
-type Execute<'a> = dyn Fn(TaskId, Vec<Arc<Vec<u8>>>) -> Result<Vec<u8>, String> + Sync + 'a;
+type Inputs = Vec<Arc<Vec<u8>>>;
+type Execute<'a> = dyn Fn(TaskId, &mut Inputs) -> Result<Vec<u8>, String> + Sync + 'a;
 type ByteLen<'a> = dyn Fn(&Vec<u8>) -> u64 + Sync + 'a;
 
 /// Work of closures; what a test does not set does nothing.
@@ -46,10 +48,10 @@ impl Work for Script<'_> {
     type Value = Vec<u8>;
     type Error = String;
 
-    fn execute(&self, task: TaskId, inputs: Vec<Arc<Vec<u8>>>) -> Result<Vec<u8>, String> {
+    fn execute(&self, task: TaskId, inputs: &mut Inputs) -> Result<Vec<u8>, String> {
         (self.execute)(task, inputs)
     }
-    fn begin(&self, task: TaskId, _: Vec<Arc<Vec<u8>>>, reply: TestReply) {
+    fn begin(&self, task: TaskId, _: &[Arc<Vec<u8>>], reply: TestReply) {
         (self.begin)(task, reply);
     }
     fn deliver(&self, task: TaskId, value: Vec<u8>) -> Result<(), String> {
@@ -113,14 +115,14 @@ impl Work for Hashing<'_> {
     type Value = Vec<u8>;
     type Error = String;
 
-    fn execute(&self, task: TaskId, inputs: Vec<Arc<Vec<u8>>>) -> Result<Vec<u8>, String> {
+    fn execute(&self, task: TaskId, inputs: &mut Inputs) -> Result<Vec<u8>, String> {
         match self.fate(task) {
             1 => Err(format!("task {task}")),
-            _ => Ok(self.value(task, &inputs)),
+            _ => Ok(self.value(task, inputs)),
         }
     }
-    fn begin(&self, task: TaskId, inputs: Vec<Arc<Vec<u8>>>, reply: TestReply) {
-        let value = self.value(task, &inputs);
+    fn begin(&self, task: TaskId, inputs: &[Arc<Vec<u8>>], reply: TestReply) {
+        let value = self.value(task, inputs);
         match self.fate(task) {
             1 => reply.send(Err(format!("task {task}"))),
             2 => drop(reply),
@@ -232,7 +234,7 @@ fn the_lowest_failure_wins_even_if_it_is_the_last() {
             failed.send(()).expect("task 0 listens");
         }
     });
-    let execute_task = |task: TaskId, _| {
+    let execute_task = |task: TaskId, _: &mut Inputs| {
         if task == TaskId(0) {
             wait_for_failure.lock().recv().expect("task 1 fails");
         }
@@ -267,7 +269,7 @@ fn cancel_ends_a_run_whose_tasks_wait_for_it() {
     let control = Control { cancel: cancel.clone(), observer: None };
     let started = AtomicUsize::new(0);
     let latch = std::sync::Barrier::new(3);
-    let execute_task = |_, _| {
+    let execute_task = |_, _: &mut Inputs| {
         started.fetch_add(1, Ordering::Relaxed);
         latch.wait();
         while !cancel.is_cancelled() {
@@ -368,7 +370,7 @@ fn tasks_made_ready_together_wake_two_workers() {
         // Each of the two waits for the other, so a worker that sleeps on is a hang.
         let both = std::sync::Barrier::new(2);
         let begin = |_, reply: TestReply| drop(std::thread::spawn(move || reply.send(Ok(Vec::new()))));
-        let execute_task = |_, _| {
+        let execute_task = |_, _: &mut Inputs| {
             both.wait();
             Ok(Vec::new())
         };
@@ -378,10 +380,36 @@ fn tasks_made_ready_together_wake_two_workers() {
 }
 
 #[test]
+fn what_is_finished_is_not_kept_back_by_a_long_task_behind_it() {
+    // Tiny tasks, so that workers take them by the handful; a tiny one that another waits for; a long one, which
+    // ends when that other has run. Kept back with the one who runs the long one, it would never.
+    const TINY: u32 = 500;
+    let first = TINY - 1;
+    let mut tasks: Vec<(TaskSpec, &[u32])> = (0..TINY).map(|_| (CPU, &[][..])).collect();
+    let needs_first = [first];
+    tasks.extend([(CPU, &[][..]), (CPU, &needs_first[..])]);
+    let graph = graph(&tasks);
+    for _ in 0..100 {
+        let (done, wait) = mpsc::channel();
+        let wait = Mutex::new(wait);
+        let execute_task = |task: TaskId, _: &mut Inputs| {
+            if task.0 == TINY {
+                wait.lock().recv_timeout(Duration::from_secs(5)).map_err(|_| "kept back".to_owned())?;
+            } else if task.0 == TINY + 1 {
+                done.send(()).expect("the long task listens");
+            }
+            Ok(Vec::new())
+        };
+        let script = Script { execute: Box::new(execute_task), ..Script::default() };
+        run(&graph, &script, 2).expect("nothing is kept back");
+    }
+}
+
+#[test]
 fn the_last_user_owns_its_input() {
     let graph = graph(&[(IO, &[]), (CPU, &[0]), (CPU, &[1]), (SINK, &[2])]);
-    let execute_task = |_, inputs: Vec<Arc<Vec<u8>>>| {
-        inputs.into_iter().map(|input| Arc::try_unwrap(input).map_err(|_| "shared".to_owned())).next().expect("one")
+    let execute_task = |_, inputs: &mut Inputs| {
+        inputs.drain(..).map(|input| Arc::try_unwrap(input).map_err(|_| "shared".to_owned())).next().expect("one")
     };
     let script = Script { execute: Box::new(execute_task), ..Script::default() };
     every_way(&graph, &script, |result| assert!(result.is_ok(), "an input is shared: {result:?}"));
@@ -395,7 +423,7 @@ fn values_are_dropped_with_their_last_user() {
         tasks.iter().enumerate().map(|(task, (spec, inputs))| (*spec, &inputs[..task.min(1)])).collect();
     let graph = graph(&tasks);
     let alive = Mutex::new(Vec::<std::sync::Weak<Vec<u8>>>::new());
-    let execute_task = |_, inputs: Vec<Arc<Vec<u8>>>| {
+    let execute_task = |_, inputs: &mut Inputs| {
         let mut alive = alive.lock();
         alive.retain(|value| value.strong_count() > 0);
         alive.extend(inputs.iter().map(Arc::downgrade));

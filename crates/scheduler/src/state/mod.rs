@@ -15,8 +15,13 @@ use set::TaskSet;
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// One more worker takes commands; it stays to the end.
-    Joined,
+    /// A worker takes `now` jobs at a time where it took `before`; one that joins took none. Workers stay to the end.
+    Appetite {
+        /// Jobs it took at a time so far.
+        before: usize,
+        /// Jobs it takes at a time from now on.
+        now: usize,
+    },
     /// A task's value is there.
     Computed {
         /// The task, which was executed or begun.
@@ -66,9 +71,9 @@ pub struct State<'g> {
     /// Tasks that run no more: they have their value, or failed.
     settled: TaskSet,
     ready: Ready,
-    /// Workers there are, and those executing or delivering.
-    workers: usize,
-    busy: usize,
+    /// Executions and deliveries that workers have before them, and those they have an appetite for.
+    jobs: usize,
+    jobs_max: usize,
     io_in_flight: usize,
     io_in_flight_max: usize,
     io_started: usize,
@@ -92,8 +97,8 @@ impl<'g> State<'g> {
             bytes: vec![0; graph.len()],
             settled: TaskSet::new(graph.len()),
             ready: Ready::new(graph),
-            workers: 0,
-            busy: 0,
+            jobs: 0,
+            jobs_max: 0,
             io_in_flight: 0,
             io_in_flight_max: io_in_flight.max(1),
             io_started: 0,
@@ -111,7 +116,7 @@ impl<'g> State<'g> {
     pub fn on_event(&mut self, event: Event, commands: &mut Vec<Command>) {
         let mut successor = None;
         match event {
-            Event::Joined => self.workers += 1,
+            Event::Appetite { before, now } => self.jobs_max = self.jobs_max - before + now,
             Event::Computed { task, bytes } => successor = self.computed(task, bytes, commands),
             Event::Delivered { task } => self.delivered(task, commands),
             Event::Failed { task } => self.failed(task),
@@ -187,7 +192,7 @@ impl<'g> State<'g> {
     fn leave_lane(&mut self, task: TaskId) {
         let spec = self.graph.spec(task);
         match spec.lane {
-            Lane::Cpu => self.busy -= 1,
+            Lane::Cpu => self.jobs -= 1,
             Lane::Io => self.io_in_flight -= 1,
         }
         self.budget.give_back(spec.scratch + spec.output);
@@ -231,7 +236,7 @@ impl<'g> State<'g> {
         let ends = self.delivering && self.next_delivery == task.0;
         if ends {
             self.delivering = false;
-            self.busy -= 1;
+            self.jobs -= 1;
         }
         ends
     }
@@ -263,7 +268,7 @@ impl<'g> State<'g> {
         let due = self.lowest == task.0 && self.settled.contains(task);
         if due && !self.delivering && self.has_room(Lane::Cpu) {
             self.delivering = true;
-            self.busy += 1;
+            self.jobs += 1;
             commands.push(Command::Deliver(task));
         }
     }
@@ -310,7 +315,7 @@ impl<'g> State<'g> {
 
     fn has_room(&self, lane: Lane) -> bool {
         match lane {
-            Lane::Cpu => self.busy < self.workers,
+            Lane::Cpu => self.jobs < self.jobs_max,
             Lane::Io => self.io_in_flight < self.io_in_flight_max,
         }
     }
@@ -330,7 +335,7 @@ impl<'g> State<'g> {
         self.budget.take(bytes);
         match spec.lane {
             Lane::Cpu => {
-                self.busy += 1;
+                self.jobs += 1;
                 commands.push(Command::Execute(task));
             }
             Lane::Io => {

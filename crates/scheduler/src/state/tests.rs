@@ -4,6 +4,7 @@ use super::*;
 use crate::graph::{GraphBuilder, TaskSpec};
 
 const CPU: TaskSpec = TaskSpec { lane: Lane::Cpu, scratch: 0, output: 10, deliver: false };
+const JOINED: Event = Event::Appetite { before: 0, now: 1 };
 const IO: TaskSpec = TaskSpec { lane: Lane::Io, ..CPU };
 
 fn graph(tasks: &[(TaskSpec, &[u32])]) -> Graph {
@@ -35,7 +36,7 @@ fn unlimited() -> Budget {
 fn io_is_begun_ahead_of_need_up_to_its_lane() {
     let graph = graph(&[(IO, &[]), (CPU, &[0]), (IO, &[]), (CPU, &[2]), (IO, &[])]);
     let mut state = State::new(&graph, 2, unlimited());
-    assert_eq!(on(&mut state, Event::Joined), "Begin 0 Begin 2");
+    assert_eq!(on(&mut state, JOINED), "Begin 0 Begin 2");
     assert_eq!(on(&mut state, computed(2)), "Execute 3 Begin 4");
 }
 
@@ -43,7 +44,7 @@ fn io_is_begun_ahead_of_need_up_to_its_lane() {
 fn the_successor_just_made_ready_runs_first() {
     let graph = graph(&[(IO, &[]), (CPU, &[0]), (CPU, &[]), (CPU, &[2])]);
     let mut state = State::new(&graph, 1, unlimited());
-    assert_eq!(on(&mut state, Event::Joined), "Begin 0 Execute 2");
+    assert_eq!(on(&mut state, JOINED), "Begin 0 Execute 2");
     assert_eq!(on(&mut state, computed(0)), "");
     assert_eq!(on(&mut state, computed(2)), "Execute 3");
     assert_eq!(on(&mut state, computed(3)), "Free 2 Free 3 Execute 1");
@@ -53,7 +54,7 @@ fn the_successor_just_made_ready_runs_first() {
 fn tasks_with_inputs_go_before_roots() {
     let graph = graph(&[(CPU, &[]), (CPU, &[]), (CPU, &[]), (CPU, &[0, 1]), (CPU, &[0, 1])]);
     let mut state = State::new(&graph, 1, unlimited());
-    on(&mut state, Event::Joined);
+    on(&mut state, JOINED);
     on(&mut state, computed(0));
     assert_eq!(on(&mut state, computed(1)), "Execute 3");
     assert_eq!(on(&mut state, computed(3)), "Free 3 Execute 4");
@@ -65,8 +66,8 @@ fn prefetching_leaves_memory_to_a_task_that_waits_for_it() {
     let graph = graph(&[(IO, &[]), (big, &[0]), (IO, &[]), (big, &[2]), (IO, &[]), (IO, &[])]);
     // 30 bytes beside the serial order.
     let mut state = State::new(&graph, 8, Budget::new(70, 40));
-    assert_eq!(on(&mut state, Event::Joined), "Begin 0 Begin 2 Begin 4");
-    on(&mut state, Event::Joined);
+    assert_eq!(on(&mut state, JOINED), "Begin 0 Begin 2 Begin 4");
+    on(&mut state, JOINED);
     // Task 3 needs 30 bytes and is not the lowest; I/O task 5 would fit sooner but has to stand behind it.
     assert_eq!(on(&mut state, computed(2)), "");
     assert_eq!(on(&mut state, Event::Computed { task: TaskId(4), bytes: 0 }), "Free 4");
@@ -77,7 +78,7 @@ fn prefetching_leaves_memory_to_a_task_that_waits_for_it() {
 #[test]
 fn the_budget_may_be_filled_to_the_last_byte() {
     let graph = graph(&[(IO, &[]), (IO, &[]), (IO, &[])]);
-    let begun = |limit| on(&mut State::new(&graph, 3, Budget::new(limit, 10)), Event::Joined);
+    let begun = |limit| on(&mut State::new(&graph, 3, Budget::new(limit, 10)), JOINED);
     assert_eq!(begun(10), "Begin 0");
     assert_eq!(begun(29), "Begin 0");
     assert_eq!(begun(30), "Begin 0 Begin 1");
@@ -90,7 +91,7 @@ fn delivery_goes_before_execution() {
     let sink = TaskSpec { deliver: true, ..CPU };
     let graph = graph(&[(sink, &[]), (sink, &[])]);
     let mut state = State::new(&graph, 1, unlimited());
-    assert_eq!(on(&mut state, Event::Joined), "Execute 0");
+    assert_eq!(on(&mut state, JOINED), "Execute 0");
     assert_eq!(on(&mut state, computed(0)), "Deliver 0");
     assert_eq!(on(&mut state, Event::Delivered { task: TaskId(0) }), "Free 0 Execute 1");
 }
@@ -102,7 +103,7 @@ fn a_begin_that_replies_and_then_panics_has_failed() {
     let failed = Event::Failed { task: TaskId(1) };
     for events in [[computed(1), failed], [failed, computed(1)]] {
         let mut state = State::new(&graph, 2, Budget::new(1000, 0));
-        on(&mut state, Event::Joined);
+        on(&mut state, JOINED);
         on(&mut state, events[0]);
         assert_eq!(on(&mut state, events[1]), "");
         assert!(!state.is_over());

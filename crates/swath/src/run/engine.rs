@@ -224,13 +224,13 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
     type Value = Value;
     type Error = Error;
 
-    fn execute(&self, task: TaskId, inputs: Vec<Arc<Value>>) -> Result<Value> {
+    fn execute(&self, task: TaskId, inputs: &mut Vec<Arc<Value>>) -> Result<Value> {
         let watch = Watched { cancel: self.cancel, counters: self.counters };
-        let result = self.tasks.execute(task.0 as usize, &inputs, &watch);
+        let result = self.tasks.execute(task.0 as usize, inputs, &watch);
         self.abort_after(task, result)
     }
 
-    fn begin(&self, task: TaskId, inputs: Vec<Arc<Value>>, reply: Reply<Value, Error>) {
+    fn begin(&self, task: TaskId, inputs: &[Arc<Value>], reply: Reply<Value, Error>) {
         let (counters, in_flight) = (Arc::clone(self.counters), Arc::clone(self.in_flight));
         let answer = move |result: Result<Value>| {
             in_flight.ended(task.0);
@@ -243,7 +243,7 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
             }
             reply.send(result);
         };
-        self.in_flight.begin(task.0, || self.tasks.begin(task.0 as usize, &inputs, Box::new(answer)));
+        self.in_flight.begin(task.0, || self.tasks.begin(task.0 as usize, inputs, Box::new(answer)));
     }
 
     fn deliver(&self, task: TaskId, value: Value) -> Result<()> {
