@@ -32,7 +32,7 @@ pub enum Lane {
 /// What a task costs and where it runs.
 ///
 /// Sizes are in bytes and should be upper bounds: the memory limit holds as far as they do. They are stored in
-/// 63 bits; larger ones saturate.
+/// 62 bits; larger ones saturate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskSpec {
     /// Where the task runs.
@@ -77,6 +77,11 @@ impl Graph {
     /// If the task is not one of this graph; so do the other accessors.
     pub fn spec(&self, task: TaskId) -> TaskSpec {
         self.specs[task.index()].unpack()
+    }
+
+    /// Whether an I/O task depends on this task, directly or through others.
+    pub fn leads_to_io(&self, task: TaskId) -> bool {
+        self.specs[task.index()].leads_to_io()
     }
 
     /// The tasks whose values this task reads, as given to [`GraphBuilder::push`].
@@ -125,6 +130,16 @@ impl GraphBuilder {
         self.dependencies.starts.shrink_to_fit();
         self.dependencies.targets.shrink_to_fit();
         let dependents = self.dependencies.reversed();
+        // Dependents have higher ids, so they are marked before the tasks that lead to them.
+        for index in (0..self.specs.len()).rev() {
+            let begins_io = |dependent: &TaskId| {
+                let spec = self.specs[dependent.index()];
+                spec.unpack().lane == Lane::Io || spec.leads_to_io()
+            };
+            if dependents.of(TaskId(index as u32)).iter().any(begins_io) {
+                self.specs[index].scratch |= LEADS_TO_IO;
+            }
+        }
         Graph { specs: self.specs, dependencies: self.dependencies, dependents }
     }
 
@@ -175,7 +190,7 @@ pub enum GraphError {
     TooLarge,
 }
 
-/// A [`TaskSpec`] in 16 bytes: lane and delivery are the top bits of the sizes.
+/// A [`TaskSpec`] in 16 bytes: the top two bits of the sizes are lane, delivery and whether the task leads to I/O.
 #[derive(Clone, Copy, Debug)]
 struct PackedSpec {
     scratch: u64,
@@ -183,7 +198,8 @@ struct PackedSpec {
 }
 
 const FLAG: u64 = 1 << 63;
-const SIZE_MAX: u64 = FLAG - 1;
+const LEADS_TO_IO: u64 = 1 << 62;
+const SIZE_MAX: u64 = LEADS_TO_IO - 1;
 
 impl PackedSpec {
     fn pack(spec: TaskSpec) -> Self {
@@ -201,6 +217,10 @@ impl PackedSpec {
             output: self.output & SIZE_MAX,
             deliver: self.deliver(),
         }
+    }
+
+    fn leads_to_io(self) -> bool {
+        self.scratch & LEADS_TO_IO != 0
     }
 
     fn deliver(self) -> bool {
@@ -276,6 +296,22 @@ mod tests {
         assert_eq!(ids(graph.dependents(a)), [1, 2]);
         assert_eq!(ids(graph.dependents(b)), [2, 2]);
         assert!(graph.dependents(c).is_empty());
+    }
+
+    #[test]
+    fn whoever_an_io_task_needs_leads_to_io() {
+        let mut builder = GraphBuilder::new();
+        let mut push = |lane, inputs: &[TaskId]| builder.push(TaskSpec { lane, ..CPU }, inputs).expect("in order");
+        let far = push(Lane::Cpu, &[]);
+        let aside = push(Lane::Cpu, &[far]);
+        let near = push(Lane::Cpu, &[far]);
+        let fetch = push(Lane::Io, &[near]);
+        let after = push(Lane::Cpu, &[fetch, aside]);
+        let graph = builder.build();
+        let leading: Vec<TaskId> = graph.tasks().filter(|task| graph.leads_to_io(*task)).collect();
+        assert_eq!(leading, [far, near]);
+        assert_eq!(graph.spec(near), TaskSpec { lane: Lane::Cpu, ..CPU });
+        assert!(!graph.leads_to_io(after));
     }
 
     #[test]

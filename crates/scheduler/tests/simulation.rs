@@ -179,6 +179,7 @@ impl<'g> Simulation<'g> {
         self.check_account();
         if !self.state.is_over() {
             self.check_order(&commands);
+            self.check_eager(&commands);
         }
     }
 
@@ -254,12 +255,40 @@ impl<'g> Simulation<'g> {
         let Some(waiting) = waiting.filter(|&task| self.matters(task)) else { return };
         assert!(self.limit < u64::MAX, "task {waiting} waits for memory without a limit");
         assert_ne!(Some(waiting), self.lowest_unfinished(), "the lowest task waits for memory");
-        for &command in commands {
+        let mut lower_started = false;
+        for &command in commands.iter().rev() {
             if let Command::Execute(task) | Command::Begin(task) = command {
                 let is_root = self.graph.dependencies(task).is_empty();
-                assert!(!is_root || task < waiting, "root {task} overtakes {waiting}, which waits for memory");
+                // One that leads to I/O may go before the lowest, beside which it fits.
+                let may_overtake = lower_started && self.is_eager(task);
+                let keeps_order = !is_root || task < waiting || may_overtake;
+                assert!(keeps_order, "root {task} overtakes {waiting}, which waits for memory");
+                lower_started |= task < waiting;
             }
         }
+    }
+
+    /// Of tasks alike, those that lead to I/O are the first to get a worker, if there is memory for all.
+    fn check_eager(&self, commands: &[Command]) {
+        let is_inner = |task: TaskId| !self.graph.dependencies(task).is_empty();
+        let waits = |task: &TaskId| {
+            self.stage(*task) == Stage::Waiting && self.has_inputs(*task) && self.matters(*task) && self.is_eager(*task)
+        };
+        for &command in commands {
+            if let Command::Execute(task) = command
+                && self.limit == u64::MAX
+                && !self.is_eager(task)
+                && let Some(eager) = self.graph.tasks().filter(waits).find(|eager| is_inner(*eager) == is_inner(task))
+            {
+                panic!("task {task} takes the worker that {eager}, which leads to I/O, waits for");
+            }
+        }
+    }
+
+    /// Whether this is a CPU task that leads to I/O, by a search.
+    fn is_eager(&self, task: TaskId) -> bool {
+        let leads = |&user: &TaskId| self.graph.spec(user).lane == Lane::Io || self.is_eager(user);
+        self.graph.spec(task).lane == Lane::Cpu && self.graph.dependents(task).iter().any(leads)
     }
 
     fn cancel(&mut self) {

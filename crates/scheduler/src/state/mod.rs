@@ -150,7 +150,7 @@ impl<'g> State<'g> {
         self.io_started
     }
 
-    /// Books a value; returns the lowest CPU task it made ready, which is to run next.
+    /// Books a value; returns the CPU task it made ready that is to run next: the lowest eager one, or the lowest.
     fn computed(&mut self, task: TaskId, bytes: u64, commands: &mut Vec<Command>) -> Option<TaskId> {
         if self.settled.contains(task) {
             // Subtle: a begin that replied and then panicked has failed before its reply is read.
@@ -190,12 +190,11 @@ impl<'g> State<'g> {
 
     /// Gives back what a task holds only while it runs.
     fn leave_lane(&mut self, task: TaskId) {
-        let spec = self.graph.spec(task);
-        match spec.lane {
+        match self.graph.spec(task).lane {
             Lane::Cpu => self.jobs -= 1,
             Lane::Io => self.io_in_flight -= 1,
         }
-        self.budget.give_back(spec.scratch + spec.output);
+        self.budget.give_back(self.cost(task));
         self.settled.insert(task);
     }
 
@@ -221,11 +220,11 @@ impl<'g> State<'g> {
             if *missing > 0 {
                 continue;
             }
-            let lane = self.graph.spec(dependent).lane;
-            if lane == Lane::Cpu && successor.is_none() {
-                successor = Some(dependent);
-            } else {
-                self.ready.push(dependent, lane);
+            let is_cpu = self.graph.spec(dependent).lane == Lane::Cpu;
+            let is_better = successor.is_none_or(|other| self.is_eager(dependent) && !self.is_eager(other));
+            let later = if is_cpu && is_better { successor.replace(dependent) } else { Some(dependent) };
+            if let Some(later) = later {
+                self.ready.push(later, self.graph);
             }
         }
         successor
@@ -281,29 +280,68 @@ impl<'g> State<'g> {
         let mut horizon = self.bound;
         // A task just made ready goes first: its inputs are still in the cache.
         if let Some(task) = successor
-            && !(self.has_room(Lane::Cpu) && self.try_start(task, &mut horizon, commands))
+            && !(self.is_next(task) && self.has_room(Lane::Cpu) && self.try_start(task, &mut horizon, commands))
         {
-            self.ready.push(task, Lane::Cpu);
+            self.ready.push(task, self.graph);
         }
         // Tasks with inputs go before roots: finishing them frees memory.
-        self.start_from(&[Queue::CpuInner], &mut horizon, commands);
-        self.start_from(&[Queue::CpuRoot, Queue::IoInner, Queue::IoRoot], &mut horizon, commands);
+        self.start_from(Queue::EagerInner, &[Queue::CpuInner], &mut horizon, commands);
+        let roots = [Queue::CpuRoot, Queue::IoInner, Queue::IoRoot];
+        self.start_from(Queue::EagerRoot, &roots, &mut horizon, commands);
     }
 
-    /// Starts tasks of these queues, lowest first, until one is refused or the lanes are full.
-    fn start_from(&mut self, queues: &[Queue], horizon: &mut u32, commands: &mut Vec<Command>) {
-        while let Some((task, queue)) = self.lowest_of(queues)
+    /// Whether a successor need not stand behind those that begin I/O.
+    fn is_next(&mut self, successor: TaskId) -> bool {
+        self.is_eager(successor) || self.ready.head(Queue::EagerInner, self.graph).is_none()
+    }
+
+    fn is_eager(&self, task: TaskId) -> bool {
+        self.graph.leads_to_io(task)
+    }
+
+    /// Starts tasks of these queues, lowest first but the eager ones before, until one is refused or the lanes are
+    /// full.
+    fn start_from(&mut self, eager: Queue, others: &[Queue], horizon: &mut u32, commands: &mut Vec<Command>) {
+        while let Some((task, queue)) = self.next_of(eager, others, *horizon)
             && self.try_start(task, horizon, commands)
         {
             self.ready.remove_head(queue, task);
         }
     }
 
+    /// What begins I/O goes first, or the network would wait for processors; but it overtakes a lower task only for
+    /// its worker, never for its memory.
+    fn next_of(&mut self, eager: Queue, others: &[Queue], horizon: u32) -> Option<(TaskId, Queue)> {
+        let lowest = self.lowest_of(others);
+        let eager = self.lowest_of(&[eager]).filter(|(task, _)| task.0 < horizon);
+        match (eager, lowest) {
+            (Some((task, _)), Some((other, _))) if task > other && !self.fits_beside(task, others) => lowest,
+            (Some(_), _) => eager,
+            (None, _) => lowest,
+        }
+    }
+
+    /// Whether there is memory for a task and for the lowest of each of these queues, as far as they are lower.
+    fn fits_beside(&mut self, task: TaskId, queues: &[Queue]) -> bool {
+        let mut bytes = self.cost(task);
+        for queue in queues {
+            if let Some((other, _)) = self.lowest_of(&[*queue]).filter(|(other, _)| *other < task) {
+                bytes = bytes.saturating_add(self.cost(other));
+            }
+        }
+        self.budget.fits(bytes)
+    }
+
+    /// What a task takes while it runs.
+    fn cost(&self, task: TaskId) -> u64 {
+        let spec = self.graph.spec(task);
+        spec.scratch + spec.output
+    }
+
     fn lowest_of(&mut self, queues: &[Queue]) -> Option<(TaskId, Queue)> {
         let mut lowest = None;
         for &queue in queues {
-            let lane = if matches!(queue, Queue::CpuInner | Queue::CpuRoot) { Lane::Cpu } else { Lane::Io };
-            if self.has_room(lane)
+            if self.has_room(queue.lane())
                 && let Some(head) = self.ready.head(queue, self.graph)
                 && lowest.is_none_or(|(other, _)| head < other)
             {
@@ -325,15 +363,14 @@ impl<'g> State<'g> {
         if task.0 >= *horizon {
             return false;
         }
-        let spec = self.graph.spec(task);
-        let bytes = spec.scratch + spec.output;
+        let bytes = self.cost(task);
         // The lowest unfinished task needs no room: without this exception a full budget would be a deadlock.
         if task.0 != self.lowest && !self.budget.fits(bytes) {
             *horizon = task.0;
             return false;
         }
         self.budget.take(bytes);
-        match spec.lane {
+        match self.graph.spec(task).lane {
             Lane::Cpu => {
                 self.jobs += 1;
                 commands.push(Command::Execute(task));

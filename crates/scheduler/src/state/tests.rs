@@ -61,6 +61,42 @@ fn tasks_with_inputs_go_before_roots() {
 }
 
 #[test]
+fn of_tasks_alike_the_one_that_leads_to_io_goes_first() {
+    // Roots: 2 leads to I/O by way of 4.
+    let roots = graph(&[(CPU, &[]), (CPU, &[]), (CPU, &[]), (CPU, &[]), (CPU, &[2]), (IO, &[4])]);
+    let mut state = State::new(&roots, 1, unlimited());
+    assert_eq!(on(&mut state, JOINED), "Execute 2");
+    assert_eq!(on(&mut state, computed(2)), "Execute 4");
+    assert_eq!(on(&mut state, computed(4)), "Free 2 Execute 0 Begin 5");
+
+    // Two successors of one task: the second leads to I/O.
+    let successors = graph(&[(CPU, &[]), (CPU, &[0]), (CPU, &[0]), (IO, &[2])]);
+    let mut state = State::new(&successors, 1, unlimited());
+    assert_eq!(on(&mut state, JOINED), "Execute 0");
+    assert_eq!(on(&mut state, computed(0)), "Execute 2");
+
+    // A successor stands behind a task that leads to I/O and has waited for a worker.
+    let waiting = graph(&[(CPU, &[]), (IO, &[]), (CPU, &[0]), (CPU, &[1]), (IO, &[3])]);
+    let mut state = State::new(&waiting, 1, unlimited());
+    assert_eq!(on(&mut state, JOINED), "Execute 0 Begin 1");
+    assert_eq!(on(&mut state, computed(1)), "");
+    assert_eq!(on(&mut state, computed(0)), "Execute 3");
+    assert_eq!(on(&mut state, computed(3)), "Free 1 Execute 2 Begin 4");
+}
+
+#[test]
+fn a_task_that_leads_to_io_takes_no_memory_that_a_lower_one_waits_for() {
+    let graph = graph(&[(IO, &[]), (CPU, &[]), (CPU, &[]), (IO, &[2])]);
+    let started = |bytes| {
+        let mut state = State::new(&graph, 1, Budget::new(bytes, 0));
+        on(&mut state, Event::Appetite { before: 0, now: 2 })
+    };
+    assert_eq!(started(30), "Execute 2 Begin 0 Execute 1");
+    assert_eq!(started(29), "Begin 0 Execute 1");
+    assert_eq!(started(19), "Begin 0");
+}
+
+#[test]
 fn prefetching_leaves_memory_to_a_task_that_waits_for_it() {
     let big = TaskSpec { scratch: 20, ..CPU };
     let graph = graph(&[(IO, &[]), (big, &[0]), (IO, &[]), (big, &[2]), (IO, &[]), (IO, &[])]);
