@@ -66,7 +66,7 @@ impl Graph {
     }
 
     /// All tasks, in id order.
-    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
+    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskId> + ExactSizeIterator + use<> {
         (0..self.specs.len() as u32).map(TaskId)
     }
 

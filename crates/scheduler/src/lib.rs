@@ -53,6 +53,9 @@
 //!   the limit is refused before it starts ([`serial_peak`]).
 //! - A panic in a task becomes [`Error::Panic`], a lost reply [`Error::Abandoned`]; neither hangs the run.
 //!
+//! The id of a task is its rank: what runs first, and what a serial run holds meanwhile, follows from the ids. [`order`]
+//! finds ids that need less memory.
+//!
 //! The decisions are made by [`State`], which has no thread, clock or channel and is tested by simulation; its
 //! algorithm has a page of its own, `src/state/README.md` in this crate.
 
@@ -62,6 +65,7 @@ mod error;
 mod graph;
 mod limits;
 mod observe;
+pub mod order;
 mod peak;
 mod pool;
 mod serial;

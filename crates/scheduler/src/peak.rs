@@ -16,10 +16,15 @@ pub struct SerialPeak {
 /// A value lives until its last user has finished; a delivered value, and one that nobody uses, goes right after its
 /// own task. No limit below this peak can be kept, so [`execute`](crate::execute) refuses one.
 pub fn serial_peak(graph: &Graph) -> SerialPeak {
+    peak_in_order(graph, graph.tasks())
+}
+
+/// [`serial_peak`], were the tasks run in this order, which has all of them and inputs before their users.
+pub(crate) fn peak_in_order(graph: &Graph, order: impl Iterator<Item = TaskId>) -> SerialPeak {
     let mut peak = SerialPeak { bytes: 0, task: TaskId(0) };
     let mut users: Vec<u32> = graph.tasks().map(|task| graph.dependents(task).len() as u32).collect();
     let mut live = 0_u64;
-    for task in graph.tasks() {
+    for task in order {
         let TaskSpec { scratch, output, .. } = graph.spec(task);
         let held = live.saturating_add(output);
         let needed = held.saturating_add(scratch);
