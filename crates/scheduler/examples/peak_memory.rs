@@ -286,7 +286,7 @@ impl Work for Stage<'_> {
     type Value = Buffer;
     type Error = Infallible;
 
-    fn execute(&self, task: TaskId, inputs: Vec<Arc<Buffer>>) -> Result<Buffer, Infallible> {
+    fn execute(&self, task: TaskId, inputs: &mut Vec<Arc<Buffer>>) -> Result<Buffer, Infallible> {
         Ok(match self.step(task) {
             Step::Fetch { .. } => unreachable!("an I/O task is not executed"),
             Step::Decode => decode(&inputs[0], &self.pool),
@@ -296,7 +296,7 @@ impl Work for Stage<'_> {
         })
     }
 
-    fn begin(&self, task: TaskId, reply: Reply<Buffer, Infallible>) {
+    fn begin(&self, task: TaskId, _: &[Arc<Buffer>], reply: Reply<Buffer, Infallible>) {
         if let Step::Fetch { byte, .. } = self.step(task) {
             // The thread listens as long as this sender is there.
             let _ = self.requests.send((byte, reply));

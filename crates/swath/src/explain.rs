@@ -7,7 +7,6 @@ use swath_core::exec::{Job, Target, TaskKind, Tasks};
 use swath_core::expr::LazyRaster;
 use swath_core::plan::explain::tree;
 use swath_core::text::{bytes, count, counted, short};
-use swath_scheduler::serial_peak;
 
 use crate::run::{Run, engine};
 use crate::sink::Sink;
@@ -53,7 +52,8 @@ pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
 /// What the run will hold: all that is known before it is the least and the most.
 fn memory(run: &Run, tasks: &Tasks, result_bytes: u64) -> String {
     let held = result_bytes + engine::pinned_bytes(tasks);
-    let (limit, least) = (run.memory(), held + serial_peak(&engine::graph(tasks)).bytes);
+    let limit = run.memory();
+    let least = held + engine::least_bytes(tasks, limit.saturating_sub(held));
     if least > limit {
         return format!(
             "memory   {} needed, more than the limit of {}: this run would be refused\n",

@@ -55,6 +55,11 @@ pub fn choose(graph: &Graph, position: impl Fn(TaskId) -> Option<Position>) -> O
     best.expect("the order as given is always a candidate")
 }
 
+/// The order of the graph's own ids, with its peak.
+pub fn as_given(graph: &Graph) -> Order {
+    Order { candidate: Candidate::AsGiven, tasks: None, peak: peak_in_order(graph, graph.tasks()) }
+}
+
 /// All candidates with their peaks, in the order of [`Candidate`], each made when it is asked for.
 ///
 /// `position` says where in the picture a task is; it may know this of no task, of all, or only of the outputs.
@@ -120,9 +125,7 @@ impl Order {
         let walk = |unasked| Walk::new(graph, unasked);
         let sources = || graph.tasks().filter(|task| graph.dependencies(*task).is_empty());
         let tasks = match candidate {
-            Candidate::AsGiven => {
-                return Some(Self { candidate, tasks: None, peak: peak_in_order(graph, graph.tasks()) });
-            }
+            Candidate::AsGiven => return Some(as_given(graph)),
             Candidate::Pull => walk(Unasked::Never).on_demand(),
             Candidate::Release => walk(Unasked::IfSmaller).on_demand(),
             Candidate::Nearby => walk(Unasked::IfSmaller).on_demand_nearby(),

@@ -155,10 +155,10 @@ impl Work for Exact<'_> {
     type Value = TaskId;
     type Error = Infallible;
 
-    fn execute(&self, task: TaskId, _: Vec<Arc<TaskId>>) -> Result<TaskId, Infallible> {
+    fn execute(&self, task: TaskId, _: &mut Vec<Arc<TaskId>>) -> Result<TaskId, Infallible> {
         Ok(task)
     }
-    fn begin(&self, task: TaskId, reply: Reply<TaskId, Infallible>) {
+    fn begin(&self, task: TaskId, _: &[Arc<TaskId>], reply: Reply<TaskId, Infallible>) {
         reply.send(Ok(task));
     }
     fn deliver(&self, _: TaskId, _: TaskId) -> Result<(), Infallible> {

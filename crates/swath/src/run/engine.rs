@@ -11,7 +11,8 @@ use swath_core::exec::{Lane, Origin, Step, Target, TaskKind, Tasks, Value, Watch
 use swath_core::text::bytes;
 use swath_scheduler::{
     Cancel, Control, Error as SchedulerError, Graph, GraphBuilder, Limits, Observer, Reply, SerialPeak, TaskId,
-    TaskSpec, Work, serial_peak,
+    TaskSpec, Work,
+    order::{self, Order},
 };
 
 use super::in_flight::InFlight;
@@ -20,7 +21,7 @@ use super::report::OutputBlocks;
 use super::{Report, Run, Workers};
 
 /// The tasks of a plan as a graph that can be scheduled.
-pub(crate) fn graph(tasks: &Tasks) -> Graph {
+fn graph(tasks: &Tasks) -> Graph {
     let mut graph = GraphBuilder::new();
     let mut dependencies = Vec::new();
     for task in 0..tasks.len() {
@@ -40,7 +41,9 @@ pub(crate) fn graph(tasks: &Tasks) -> Graph {
 /// Tasks that fit a run's memory limit, ready to be run.
 pub(crate) struct Planned {
     pub(crate) tasks: Tasks,
+    /// The tasks as a graph, their ids being ranks in `order`.
     graph: Graph,
+    order: Order,
     /// Bytes that are held throughout: pinned chunks that are read, and results.
     held: u64,
 }
@@ -52,10 +55,29 @@ impl Planned {
     /// `Memory`, naming the stage and the chunk size that would fit.
     pub(super) fn new(run: &Run, tasks: Tasks, results: u64) -> Result<Self> {
         let held = results + pinned_bytes(&tasks);
-        let graph = graph(&tasks);
-        refuse(run, &tasks, held, serial_peak(&graph))?;
-        Ok(Self { tasks, graph, held })
+        let (graph, order) = ordered(graph(&tasks), run.memory().saturating_sub(held));
+        refuse(run, &tasks, held, order.peak())?;
+        Ok(Self { tasks, graph, order, held })
     }
+
+    /// The task of this rank.
+    fn task(&self, rank: TaskId) -> usize {
+        self.order.given(rank).0 as usize
+    }
+}
+
+/// A graph in the order that needs least memory; in its own, if that leaves most of `limit` to what runs ahead of it.
+///
+/// The output does not depend on it: deliveries keep their order.
+fn ordered(graph: Graph, limit: u64) -> (Graph, Order) {
+    let own = order::as_given(&graph);
+    let order = if own.peak().bytes <= limit / 4 { own } else { order::choose(&graph, |_| None) };
+    (graph.reordered(&order), order)
+}
+
+/// What a run holds at least beside results and pinned chunks: the serial peak in the order that it takes.
+pub(crate) fn least_bytes(tasks: &Tasks, limit: u64) -> u64 {
+    ordered(graph(tasks), limit).1.peak().bytes
 }
 
 /// Bytes pinned by the sources of a run, each source once.
@@ -120,7 +142,7 @@ pub(super) fn execute<D>(run: &Run, planned: &Planned, deliver: &Mutex<D>) -> Re
 where
     D: FnMut(usize, Value) -> Result<()> + Send,
 {
-    let Planned { tasks, graph, held } = planned;
+    let Planned { tasks, graph, held, .. } = planned;
     let (started, cpu_started) = (Instant::now(), cpu_time());
     let counters = Arc::new(Counters::default());
     let in_flight = Arc::new(InFlight::default());
@@ -130,7 +152,7 @@ where
         let in_flight = Arc::clone(&in_flight);
         move || in_flight.abort_from(0)
     });
-    let work = TaskWork { tasks, deliver, cancel: &run.cancel, counters: &counters, in_flight: &in_flight };
+    let work = TaskWork { planned, deliver, cancel: &run.cancel, counters: &counters, in_flight: &in_flight };
     let observer = run.progress.clone().map(|watch| Arc::new(Watcher::new(watch, tasks.len())) as Arc<dyn Observer>);
     let control = Control { cancel: run.cancel.clone(), observer };
     let result = match run.workers {
@@ -141,7 +163,7 @@ where
             swath_scheduler::execute(graph, &work, &limits, &control)
         }
     };
-    let summary = result.map_err(|error| to_error(tasks, error))?;
+    let summary = result.map_err(|error| to_error(planned, error))?;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (decoded, copied) = (count(&counters.decoded), count(&counters.copied));
     let planned: u64 = tasks.totals().iter().map(|totals| totals.blocks).sum();
@@ -206,7 +228,7 @@ impl Watch for Watched<'_> {
 }
 
 struct TaskWork<'a, D> {
-    tasks: &'a Tasks,
+    planned: &'a Planned,
     deliver: &'a Mutex<D>,
     cancel: &'a Cancel,
     counters: &'a Arc<Counters>,
@@ -226,7 +248,7 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
 
     fn execute(&self, task: TaskId, inputs: &mut Vec<Arc<Value>>) -> Result<Value> {
         let watch = Watched { cancel: self.cancel, counters: self.counters };
-        let result = self.tasks.execute(task.0 as usize, inputs, &watch);
+        let result = self.planned.tasks.execute(self.planned.task(task), inputs, &watch);
         self.abort_after(task, result)
     }
 
@@ -243,11 +265,12 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
             }
             reply.send(result);
         };
-        self.in_flight.begin(task.0, || self.tasks.begin(task.0 as usize, inputs, Box::new(answer)));
+        self.in_flight.begin(task.0, || self.planned.tasks.begin(self.planned.task(task), inputs, Box::new(answer)));
     }
 
     fn deliver(&self, task: TaskId, value: Value) -> Result<()> {
-        let TaskKind::Compute { stage, .. } = self.tasks.kind(task.0 as usize) else { return Ok(()) };
+        let kind = self.planned.tasks.kind(self.planned.task(task));
+        let TaskKind::Compute { stage, .. } = kind else { return Ok(()) };
         if let Value::Encoded(blocks) = &value {
             for (_, origin) in blocks {
                 self.counters.outputs[*origin as usize].fetch_add(1, Ordering::Relaxed);
@@ -258,12 +281,12 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
     }
 
     fn byte_len(&self, value: &Value) -> u64 {
-        self.tasks.byte_len(value)
+        self.planned.tasks.byte_len(value)
     }
 }
 
-fn to_error(tasks: &Tasks, error: SchedulerError<Error>) -> Error {
-    let label = |task: TaskId| tasks.label(task.0 as usize).0;
+fn to_error(planned: &Planned, error: SchedulerError<Error>) -> Error {
+    let label = |task: TaskId| planned.tasks.label(planned.task(task)).0;
     match error {
         SchedulerError::Task { source, .. } => source,
         // Our own kernels do not panic; a user's closure may, and its panic is his to see.
