@@ -354,7 +354,14 @@ impl Tasks {
         let own = self.own_bytes(needs.iter().filter(|need| need.by_look));
         let stage = &self.stages[stage];
         let regions = stage.task_pieces(index).map(|piece| stage.pieces.region(piece));
-        let held = regions.map(|region| stage.scratch(&self.sources, &region).unguarded).sum();
+        let held = regions.map(|region| {
+            let copied = stage.leaves.iter().filter(|leaf| !leaf.guarded).filter_map(|leaf| {
+                let block = stage.copied_block(&self.sources, leaf, &region)?;
+                Some(self.stored_bytes(leaf.source, block))
+            });
+            stage.scratch(&self.sources, &region).unguarded + copied.max().unwrap_or(0)
+        });
+        let held = held.sum();
         Cost { scratch: own + stage.program.scratch(), output: held }
     }
 

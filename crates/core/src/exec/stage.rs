@@ -69,18 +69,19 @@ pub struct Stage {
 /// What looking at the conditions of a piece told.
 #[derive(Debug, Clone)]
 pub(super) enum Looked {
-    /// Every pixel has this value.
-    Constant(Scalar),
-    /// The pixels are those of this leaf.
+    /// This is the piece: one value, or a leaf that looking may read.
+    Value(ChunkValue),
+    /// The pixels are those of this leaf, which is still to be read.
     Leaf(usize),
-    /// They must be computed; the leaves that were read for looking and are needed again.
+    /// They must be computed; the leaves that were read for looking.
     Pixels(Vec<Option<Arc<Chunk>>>),
 }
 
 impl Looked {
     pub(super) fn byte_len(&self) -> u64 {
         match self {
-            Self::Constant(_) | Self::Leaf(_) => 0,
+            Self::Value(value) => value.byte_len(),
+            Self::Leaf(_) => 0,
             Self::Pixels(chunks) => chunks.iter().flatten().map(|chunk| chunk.byte_len() as u64).sum(),
         }
     }
@@ -171,16 +172,18 @@ impl Stage {
         let known = evaluation.look()?;
         let needed = evaluation.needed();
         let looked = match known {
-            Known::Constant(value) => Looked::Constant(value),
-            Known::Leaf(leaf) => Looked::Leaf(leaf),
+            Known::Constant(value) => Looked::Value(ChunkValue::Constant(value)),
+            Known::Leaf(leaf) if self.leaves[leaf].guarded => Looked::Leaf(leaf),
+            Known::Leaf(leaf) => {
+                drop(evaluation);
+                Looked::Value(self.leaf_value(sources, leaf, &region, blocks)?)
+            }
             Known::Pixels => {
                 for leaf in needed.iter().filter(|leaf| !self.leaves[**leaf].guarded) {
                     evaluation.read(*leaf)?;
                 }
-                let mut chunks = evaluation.into_chunks();
-                let is_needed = |leaf: &usize| needed.contains(leaf);
-                chunks.iter_mut().enumerate().filter(|(leaf, _)| !is_needed(leaf)).for_each(|(_, chunk)| *chunk = None);
-                Looked::Pixels(chunks)
+                // Subtle: also those of conditions that are decided, as computing looks once more, now with all leaves.
+                Looked::Pixels(evaluation.into_chunks())
             }
         };
         Ok((looked, needed.into_iter().filter(|leaf| self.leaves[*leaf].guarded).collect()))
@@ -198,7 +201,7 @@ impl Stage {
         let region = self.pieces.region(piece);
         let cancelled = || watch.is_cancelled();
         let chunks: &[Option<Arc<Chunk>>] = match looked {
-            Some(Looked::Constant(value)) => return Ok(ChunkValue::Constant(*value)),
+            Some(Looked::Value(value)) => return Ok(value.clone()),
             Some(Looked::Leaf(leaf)) => return self.leaf_value(sources, *leaf, &region, blocks),
             Some(Looked::Pixels(chunks)) => chunks,
             None => &[],

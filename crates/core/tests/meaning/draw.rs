@@ -1,0 +1,92 @@
+//! Random expressions over random sources.
+
+use std::sync::Arc;
+
+use swath_core::dtype::{DType, Scalar};
+use swath_core::error::Result;
+use swath_core::expr::LazyRaster;
+use swath_core::meta::Meta;
+use swath_core::shape::{Dim, Dims};
+
+use crate::stored::{Kind, Stored};
+
+/// splitmix64: enough to draw expressions, and reproducible from its seed.
+pub(crate) struct Rng(pub(crate) u64);
+
+impl Rng {
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+}
+
+fn source(rng: &mut Rng, bands: usize, rows: usize, columns: usize) -> LazyRaster {
+    let seed = rng.below(1 << 20);
+    // Pixels in squares make conditions that are the same over a whole block.
+    let square = [1, 1, 6, 12][rng.below(4)];
+    let meta = Meta {
+        chunks: [1, 1 + rng.below(bands), 1 + rng.below(rows), 1 + rng.below(columns)],
+        nodata: (rng.below(3) == 0).then_some(Scalar::Int(0)),
+        ..Meta::new(Dims::BYX, [1, bands, rows, columns], DType::U8)
+    };
+    let value = move |b: usize, y: usize, x: usize| {
+        (Rng((seed + b * 7919 + y / square * 104_729 + x / square) as u64).below(12)) as u8
+    };
+    let kind = [Kind::InMemory, Kind::Local, Kind::Remote, Kind::Remote][rng.below(4)];
+    LazyRaster::from_source(Arc::new(Stored::new(meta, kind, value)))
+}
+
+/// A random u8 raster of `bands`, `rows`, `columns`, made of `depth` operations.
+pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
+    let [bands, rows, columns] = shape;
+    if depth == 0 {
+        return Ok(source(rng, bands, rows, columns));
+    }
+    Ok(match rng.below(7) {
+        0 => {
+            let (top, left) = (rng.below(5), rng.below(5));
+            let larger = expression(rng, [bands, rows + top + 2, columns + left + 1], depth - 1)?;
+            larger.window(top..top + rows, left..left + columns)?
+        }
+        1 if rows.is_multiple_of(2) && columns.is_multiple_of(3) => {
+            expression(rng, [bands, rows / 2, columns / 3], depth - 1)?.repeat([1, 2, 3])?
+        }
+        2 => {
+            let a = expression(rng, shape, depth - 1)?;
+            let mask = condition(rng, [1, rows, columns], depth - 1)?.squeeze()?;
+            a.mask(&mask, rng.below(256))?
+        }
+        3 => {
+            let (a, b) = (expression(rng, shape, depth - 1)?, expression(rng, shape, depth - 1)?);
+            condition(rng, shape, depth - 1)?.if_else(&a.without_nodata()?, &b.without_nodata()?)?
+        }
+        4 => {
+            let a = expression(rng, shape, depth - 1)?.without_nodata()?;
+            a.rechunk(&[1, 1 + rng.below(rows), 1 + rng.below(columns)])?
+        }
+        5 => {
+            let first = rng.below(3);
+            expression(rng, [bands + 3, rows, columns], depth - 1)?.slice(Dim::Band, first..first + bands)?
+        }
+        _ => {
+            let a = expression(rng, shape, depth - 1)?.without_nodata()?;
+            let b = expression(rng, shape, depth - 1)?.without_nodata()?;
+            ((&a & &b) | !(&a ^ &b)).check()?
+        }
+    })
+}
+
+pub(crate) fn condition(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
+    let raster = expression(rng, shape, depth)?;
+    let (a, b) = (raster.isin([1 + rng.below(5), 6, 7])?, raster.gt(1 + rng.below(9))?);
+    Ok(match rng.below(4) {
+        0 => a,
+        1 => (!&b).check()?,
+        2 => (&a | &b).check()?,
+        _ => raster.valid()?,
+    })
+}

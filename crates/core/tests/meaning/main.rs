@@ -1,0 +1,228 @@
+//! Random expressions: what tasks compute equals what the expression means, pixel by pixel, for any chunking.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod definition;
+mod draw;
+mod stored;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use definition::meaning;
+use draw::{Rng, condition, expression};
+use stored::{Kept, Kind, Stored};
+use swath_core::dtype::{DType, Scalar};
+use swath_core::exec::serial::Serial;
+use swath_core::exec::{Job, Origin, RangePolicy, Target, Value};
+use swath_core::expr::{LazyRaster, Overflow};
+use swath_core::meta::Meta;
+use swath_core::shape::{ChunkGrid, Dims, Shape};
+use swath_core::sink::ChunkSink;
+use swath_core::source::ChunkSource;
+use swath_core::testing::memory;
+
+/// Runs a raster into pieces or chunks by the serial executor, and puts the result together.
+fn run(raster: &LazyRaster, target: Target, passthrough: bool) -> Vec<Scalar> {
+    let job = Job::new(&[(raster, target)]).unwrap();
+    let tasks = job.tasks(&RangePolicy::default(), passthrough).unwrap();
+    let shape = raster.meta().unwrap().shape;
+    let mut out = vec![None; swath_core::shape::volume(shape)];
+    let mut serial = Serial::new(&tasks);
+    while let Some((_, value)) = serial.advance(&|| false).unwrap() {
+        let Value::Pieces(pieces) = value else { panic!("pieces were asked for") };
+        for (piece, value) in pieces {
+            let region = tasks.stages()[0].pieces.region(piece);
+            let chunk = value.pixels(region.shape, raster.dtype()).expect("pieces in memory have pixels");
+            let cells = ChunkGrid::new(region.shape, [1; 4]);
+            for cell in 0..cells.len() {
+                let at = cells.position(cell);
+                let at: [usize; 4] = std::array::from_fn(|axis| region.start[axis] + at[axis]);
+                let index = ChunkGrid::new(shape, [1; 4]).index(at);
+                assert!(out[index].replace(chunk.data().get(cell)).is_none(), "every pixel is computed once");
+            }
+        }
+    }
+    out.into_iter().map(|pixel| pixel.expect("every pixel is computed")).collect()
+}
+
+/// Writes a raster of u8 to a sink with these blocks; its pixels, and how many blocks were copied and constant.
+fn write(raster: &LazyRaster, block: Shape, passthrough: bool) -> (Vec<Scalar>, [usize; 2]) {
+    let sink = Arc::new(Kept::new(raster.meta().unwrap().shape, block));
+    let job = Job::new(&[(raster, Target::Sink(Arc::clone(&sink) as _))]).unwrap();
+    let tasks = job.tasks(&RangePolicy::default(), passthrough).unwrap();
+    let mut serial = Serial::new(&tasks);
+    let mut origins = [0; 2];
+    while let Some((_, value)) = serial.advance(&|| false).unwrap() {
+        let Value::Encoded(blocks) = value else { panic!("blocks were asked for") };
+        for (block, origin) in blocks {
+            match origin {
+                Origin::Copied => origins[0] += 1,
+                Origin::Constant => origins[1] += 1,
+                Origin::Computed => {}
+            }
+            sink.commit(block).unwrap();
+        }
+    }
+    (sink.pixels(), origins)
+}
+
+#[test]
+fn tasks_compute_what_random_expressions_mean() {
+    for seed in 0..400 {
+        let mut rng = Rng(seed);
+        let shape = [1 + rng.below(3), 6 * (1 + rng.below(3)), 6 * (1 + rng.below(2))];
+        let depth = rng.below(5);
+        let raster = match rng.below(2) {
+            0 => expression(&mut rng, shape, depth),
+            _ => condition(&mut rng, shape, depth),
+        };
+        // Some drawn expressions are wrong on purpose of the rules (a fill that could be nodata); others are run.
+        let Ok(raster) = raster else { continue };
+        let expected = meaning(&raster);
+        for passthrough in [true, false] {
+            for target in [Target::Pieces, Target::Pinned, Target::Chunks] {
+                let case = format!("seed {seed}, passthrough {passthrough}, {target:?} of {raster}");
+                assert_eq!(run(&raster, target, passthrough), expected, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sinks_hold_the_same_pixels_whether_blocks_pass_through_or_not() {
+    let (mut copied, mut constant) = (0, 0);
+    for seed in 0..400 {
+        let mut rng = Rng(seed);
+        let shape = [1 + rng.below(3), 6 * (1 + rng.below(3)), 6 * (1 + rng.below(3))];
+        let depth = rng.below(4);
+        let Ok(raster) = expression(&mut rng, shape, depth) else { continue };
+        let expected = meaning(&raster);
+        // Blocks as the first source stores them, or others.
+        let own = swath_core::exec::source_layout(&raster).unwrap().map(|layout| layout.block);
+        let (rows, columns) = own.filter(|_| rng.below(3) > 0).unwrap_or((1 + rng.below(9), 1 + rng.below(9)));
+        let block = [1, 1 + rng.below(shape[0]), rows, columns];
+        let (pixels, [block_copies, constants]) = write(&raster, block, true);
+        assert_eq!(pixels, expected, "seed {seed}, passed through, of {raster}");
+        copied += block_copies;
+        constant += constants;
+        let (pixels, origins) = write(&raster, block, false);
+        assert_eq!(pixels, expected, "seed {seed}, computed, of {raster}");
+        assert_eq!(origins[0], 0, "seed {seed}: nothing is copied where that is switched off");
+    }
+    assert!(copied > 300 && constant > 300, "{copied} copied, {constant} constant: the property would test little");
+}
+
+#[test]
+fn most_drawn_expressions_are_valid() {
+    let valid = (0..400)
+        .filter(|seed| {
+            let mut rng = Rng(*seed);
+            let depth = rng.below(5);
+            expression(&mut rng, [2, 12, 6], depth).is_ok()
+        })
+        .count();
+    assert!(valid > 300, "only {valid} of 400: the property above would test little");
+}
+
+#[test]
+fn a_block_that_several_chunks_need_is_decoded_once_and_a_pinned_one_never() {
+    let decodes = |source: Arc<dyn ChunkSource>| {
+        let raster = LazyRaster::from_source(source).rechunk(&[1, 10, 10]).unwrap();
+        let tasks = Job::new(&[(&raster, Target::Chunks)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
+        (0..tasks.len()).filter(|task| matches!(tasks.kind(*task), swath_core::exec::TaskKind::Decode { .. })).count()
+    };
+    let meta = Meta { chunks: [1, 3, 16, 16], ..Meta::new(Dims::BYX, [1, 3, 64, 64], DType::U8) };
+    let pixel = |b: usize, y: usize, x: usize| (b + y + x) as u8;
+    assert_eq!(decodes(Arc::new(Stored::new(meta.clone(), Kind::Local, pixel))), 16);
+    assert_eq!(decodes(Arc::new(memory(meta, pixel))), 0);
+}
+
+/// An image of three bands and its classes in blocks of 16², clouded (8) where `clouded` says so.
+fn scene(kind: Kind, clouded: fn(usize, usize) -> bool) -> (Arc<Stored>, Arc<Stored>) {
+    let meta = |bands| Meta { chunks: [1, bands, 16, 16], ..Meta::new(Dims::BYX, [1, bands, 64, 64], DType::U8) };
+    let image = Stored::new(meta(3), kind, |b, y, x| 1 + (b + y + x) as u8);
+    let classes = Stored::new(meta(1), kind, move |_, y, x| if clouded(y, x) { 8 } else { 4 + (x % 2) as u8 });
+    (Arc::new(image), Arc::new(classes))
+}
+
+fn masked(image: &Arc<Stored>, classes: &Arc<Stored>) -> LazyRaster {
+    let raster = |source: &Arc<Stored>| LazyRaster::from_source(Arc::clone(source) as _);
+    raster(image).mask(&raster(classes).squeeze().unwrap().isin([8, 9]).unwrap(), 0).unwrap()
+}
+
+#[test]
+fn a_block_that_is_hidden_is_not_fetched_and_one_that_is_left_alone_is_not_decoded() {
+    // Of 16 blocks, 4 are clouded, 4 half, 8 clear.
+    let clouded = |y: usize, x: usize| y < 24 && x < 32 || (40..48).contains(&y) && x < 32;
+    for kind in [Kind::Local, Kind::Remote] {
+        let (image, classes) = scene(kind, clouded);
+        let raster = masked(&image, &classes);
+        let expected = meaning(&raster);
+        for source in [&image, &classes] {
+            source.decoded.store(0, Ordering::Relaxed);
+            source.fetched.store(0, Ordering::Relaxed);
+        }
+        let (pixels, origins) = write(&raster, [1, 3, 16, 16], true);
+        assert_eq!(pixels, expected);
+        assert_eq!(origins, [10, 2], "copied and constant");
+        assert_eq!(image.decoded.load(Ordering::Relaxed), 4, "{kind:?}: mixed blocks are decoded");
+        if kind == Kind::Remote {
+            assert_eq!(image.fetched.load(Ordering::Relaxed), 14 * 3 * 256, "hidden blocks do not travel");
+        }
+    }
+}
+
+#[test]
+fn a_block_that_several_pieces_need_is_fetched_if_one_of_them_does() {
+    let clouded = |y: usize, x: usize| y < 16 && x < 24;
+    for kind in [Kind::Local, Kind::Remote] {
+        let (image, classes) = scene(kind, clouded);
+        let raster = masked(&image, &classes);
+        let expected = meaning(&raster);
+        image.decoded.store(0, Ordering::Relaxed);
+        image.fetched.store(0, Ordering::Relaxed);
+        let (pixels, _) = write(&raster, [1, 3, 8, 8], true);
+        assert_eq!(pixels, expected);
+        // The first block is hidden from all four of its pieces, the second from two.
+        assert_eq!(image.decoded.load(Ordering::Relaxed), 15, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_branch_that_can_fail_is_computed_even_where_it_is_hidden() {
+    let (image, classes) = scene(Kind::Local, |_, _| true);
+    let raster = |source: &Arc<Stored>| LazyRaster::from_source(Arc::clone(source) as _);
+    let wide = raster(&image).cast(DType::I8, Overflow::Error).unwrap();
+    let masked = wide.mask(&raster(&classes).squeeze().unwrap().eq(8).unwrap(), 0).unwrap();
+    for passthrough in [true, false] {
+        let job = Job::new(&[(&masked, Target::Pieces)]).unwrap();
+        let tasks = job.tasks(&RangePolicy::default(), passthrough).unwrap();
+        let mut serial = Serial::new(&tasks);
+        let failed = std::iter::from_fn(|| serial.advance(&|| false).transpose()).find_map(|value| value.err());
+        assert!(failed.is_some_and(|error| error.to_string().contains("cast to i8")), "passthrough {passthrough}");
+    }
+}
+
+#[test]
+fn a_narrowing_that_meets_a_large_pixel_names_operation_and_pixel() {
+    let raster = swath_core::testing::raster([1, 4, 5], |_, y, x| if (y, x) == (2, 3) { 700u16 } else { 7 });
+    let narrow = raster.cast(DType::U8, Overflow::Error).unwrap();
+    let job = Job::new(&[(&narrow, Target::Pieces)]).unwrap();
+    let tasks = job.tasks(&RangePolicy::default(), true).unwrap();
+    let error = Serial::new(&tasks).advance(&|| false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot cast to u8: pixel (band 0, row 2, column 3) is 700, which does not fit or would become nodata, in the \
+         chunk of rows 0..4, columns 0..5; use Overflow::Saturate or Overflow::Wrap, or another nodata, if that is meant"
+    );
+}
+
+#[test]
+fn pieces_follow_the_blocks_of_the_image_not_its_mask_or_its_chunks() {
+    let image = swath_core::testing::chunked([3, 1200, 1200], [3, 512, 512], |_, y, _| y as u8);
+    let clouds = swath_core::testing::raster([1, 1200, 1200], |_, y, _| y == 0);
+    let masked = image.rechunk(&[3, 1000, 1000]).unwrap().mask(&clouds, 0).unwrap();
+    let tasks = Job::new(&[(&masked, Target::Pieces)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
+    // A block has 768 KiB: two of them, side by side, are worth a task.
+    assert_eq!(tasks.stages()[0].pieces.chunk_shape(), [1, 3, 512, 1024]);
+}
