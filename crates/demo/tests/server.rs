@@ -320,6 +320,26 @@ fn a_client_that_goes_away_is_noticed() -> io::Result<()> {
 }
 
 #[test]
+fn more_requests_in_flight_than_it_likes_are_refused() -> io::Result<()> {
+    let server = RangeServer::in_memory().in_flight_max(1).latency(Duration::from_secs(3600)).start()?;
+    server.put("data.bin", data(10));
+    let mut first = Client::new(&server)?;
+    first.reader.get_mut().write_all(b"GET /data.bin HTTP/1.1\r\n\r\n")?;
+    while server.stats().requests == 0 {
+        thread::yield_now();
+    }
+    server.set_latency(Duration::ZERO);
+    let mut second = Client::new(&server)?;
+    assert_eq!(second.get("/data.bin")?.status, 503);
+    drop(first);
+    while server.log()[0].ended.is_none() {
+        thread::yield_now();
+    }
+    assert_eq!(second.get("/data.bin")?.status, 200);
+    Ok(())
+}
+
+#[test]
 fn a_sequence_of_faults_befalls_the_next_requests() -> io::Result<()> {
     let server = server()?;
     let retry = vec![("Retry-After".to_owned(), "7".to_owned())];

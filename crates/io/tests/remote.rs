@@ -233,6 +233,41 @@ fn requests_in_flight_are_limited_per_host() {
     assert_eq!(server.stats().peak_in_flight, 3);
 }
 
+/// The bytes of `count` reads at once, and how many of them failed.
+fn read_many(io: &Io, server: &RangeServer, count: u64) -> usize {
+    let file = File::open(io, &server.url("a.tif")).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for index in 0..count {
+        let (sender, range) = (sender.clone(), index % 100 * 1000..index % 100 * 1000 + 1000);
+        let _runs_to_its_end = file.begin_read(range, Box::new(move |result| drop(sender.send(result))));
+    }
+    drop(sender);
+    receiver.iter().filter(Result::is_err).count()
+}
+
+#[test]
+fn a_far_host_gets_more_requests_at_once_and_a_limit_is_kept() {
+    let (server, _) = serve();
+    server.set_latency(Duration::from_millis(50));
+    for requests_per_host in [32, 100] {
+        server.reset();
+        let io = Io::with_options(IoOptions { requests_per_host, ..IoOptions::default() }).unwrap();
+        assert_eq!(read_many(&io, &server, 600), 0);
+        assert_eq!(server.stats().peak_in_flight, requests_per_host);
+    }
+}
+
+#[test]
+fn a_host_that_throttles_gets_fewer_and_everything_arrives() {
+    let server = RangeServer::in_memory().in_flight_max(20).latency(Duration::from_millis(10)).start().unwrap();
+    server.put("a.tif", scene().0);
+    let io = Io::with_options(IoOptions { backoff: Duration::from_millis(20), ..IoOptions::default() }).unwrap();
+    assert_eq!(read_many(&io, &server, 2000), 0);
+    let refused = server.log().iter().filter(|request| request.status == 503).count();
+    // 32 at once, which it began with, would go on to be refused 12 times of 32.
+    assert!(refused < 200, "{refused} of 2000");
+}
+
 /// Waits until the server has seen the end of every request.
 fn settle(server: &RangeServer) {
     while server.log().iter().any(|request| request.ended.is_none()) {

@@ -76,7 +76,7 @@ pub use swath_core::shape::{Dim, Dims, Region};
 pub use swath_core::text;
 pub use swath_io::codec::{Compression, Predictor};
 pub use swath_io::read::{Chunks, Info, Interleave, Overview, OverviewInfo};
-pub use swath_io::store::Io;
+pub use swath_io::store::{Io, IoOptions};
 pub use swath_io::write::{BigTiff, GeoTiffOptions};
 
 /// The verbs that need threads or files; every program imports it.

@@ -111,7 +111,8 @@ impl Connection<'_> {
         reply: Reply,
         ticket: Ticket,
     ) -> Result<(), Over> {
-        let fault = manners.faults.next(request);
+        let too_many = manners.in_flight_max.is_some_and(|max| self.shared.ledger.in_flight() > max);
+        let fault = if too_many { Some(Fault::Status(503, Vec::new())) } else { manners.faults.next(request) };
         let stall = if let Some(Fault::Stall(time)) = fault { time } else { Duration::ZERO };
         let reply = match fault {
             Some(fault) => reply.spoilt(fault, &mut head, &self.shared.files),

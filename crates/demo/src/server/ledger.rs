@@ -109,6 +109,11 @@ impl Ledger {
         }
     }
 
+    /// Requests in flight now.
+    pub(super) fn in_flight(&self) -> usize {
+        self.books.lock().in_flight.len()
+    }
+
     /// The time since the start.
     pub(super) fn now(&self) -> Duration {
         self.start.elapsed()

@@ -76,6 +76,8 @@ struct Manners {
     latency: Duration,
     /// Of each connection; none: as fast as it goes.
     bytes_per_second: Option<f64>,
+    /// Requests in flight above which the next ones are answered 503.
+    in_flight_max: Option<usize>,
     faults: Faults,
 }
 
@@ -162,6 +164,12 @@ impl Builder {
     /// Megabits per second that each connection gets; not limited by default.
     pub fn bandwidth_mbit(mut self, megabits: f64) -> Self {
         self.manners.bytes_per_second = Some(megabits * 1e6 / 8.0).filter(|rate| *rate > 0.0);
+        self
+    }
+
+    /// Requests in flight above which it answers 503; not limited by default.
+    pub fn in_flight_max(mut self, count: usize) -> Self {
+        self.manners.in_flight_max = Some(count);
         self
     }
 

@@ -19,10 +19,10 @@ use object_store::path::Path;
 use object_store::{ClientOptions, Extensions, GetOptions, GetRange, ObjectStore, RetryConfig};
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::source::Fetched;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::file::Start;
+use super::host::Host;
 use super::io::{Io, IoOptions};
 use super::retry;
 
@@ -30,7 +30,7 @@ use super::retry;
 pub(super) struct HttpObject {
     name: String,
     store: HttpStore,
-    permits: Arc<Semaphore>,
+    host: Arc<Host>,
     options: IoOptions,
     identity: OnceLock<Identity>,
     whole: OnceLock<Bytes>,
@@ -68,7 +68,7 @@ impl HttpObject {
         Ok(Self {
             name: name.to_owned(),
             store,
-            permits: io.permits(host),
+            host: io.host(host),
             options: io.options().clone(),
             identity: OnceLock::new(),
             whole: OnceLock::new(),
@@ -121,15 +121,26 @@ impl HttpObject {
     /// Asks until there is an answer, a failure that lasts, or no attempt left; also tells how often it asked.
     async fn attempts<T, F>(&self, doing: &(dyn Fn() -> String + Sync), ask: impl Fn() -> F) -> Result<(T, u32)>
     where
+        T: Answer,
         F: Future<Output = Result<T, Failure>>,
     {
+        // Files take turns: which run asks is not known here.
+        let who = std::ptr::from_ref(self).addr();
         let mut attempt = 1;
         loop {
             let failure = {
-                let _permit = self.permits.acquire().await;
+                let permit = self.host.permit(who).await;
                 match ask().await {
-                    Ok(answer) => return Ok((answer, attempt)),
-                    Err(failure) => failure,
+                    Ok(answer) => {
+                        permit.answered(answer.byte_len());
+                        return Ok((answer, attempt));
+                    }
+                    Err(failure) => {
+                        if failure.throttled {
+                            permit.throttled();
+                        }
+                        failure
+                    }
                 }
             };
             if !failure.passing || attempt >= self.options.attempts.max(1) {
@@ -220,25 +231,44 @@ struct Got {
     identity: Identity,
 }
 
+/// What an attempt brought.
+trait Answer {
+    fn byte_len(&self) -> u64;
+}
+
+impl Answer for Got {
+    fn byte_len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
+impl Answer for Option<Got> {
+    fn byte_len(&self) -> u64 {
+        self.as_ref().map_or(0, Answer::byte_len)
+    }
+}
+
 /// Why an attempt failed.
 struct Failure {
     kind: ErrorKind,
     cause: String,
     /// Whether asking again may help.
     passing: bool,
+    /// Whether fewer requests at once may help.
+    throttled: bool,
     range_ignored: bool,
     retry_after: Option<u64>,
 }
 
 impl Failure {
     fn lasting(kind: ErrorKind, cause: impl Into<String>) -> Self {
-        Self { kind, cause: cause.into(), passing: false, range_ignored: false, retry_after: None }
+        Self { kind, cause: cause.into(), passing: false, throttled: false, range_ignored: false, retry_after: None }
     }
 
     /// A body that ended early: asking again may help, whether or not the server sent an ETag.
     fn of_body(cause: impl fmt::Display) -> Self {
         let cause = format!("the connection broke off ({})", innermost(cause.to_string()));
-        Self { passing: true, ..Self::lasting(ErrorKind::Unavailable, cause) }
+        Self { passing: true, throttled: true, ..Self::lasting(ErrorKind::Unavailable, cause) }
     }
 
     /// A request without an answer that can be used.
@@ -248,13 +278,15 @@ impl Failure {
         let code = |text: &str| format!("the server answered {status} {text}");
         let failure = match status {
             // No answer at all: refused, reset, timed out. A name that does not resolve is also one.
-            0 => Self { passing: true, ..Self::lasting(ErrorKind::Unavailable, transport(error)) },
+            0 => Self { passing: true, throttled: true, ..Self::lasting(ErrorKind::Unavailable, transport(error)) },
             404 | 410 => Self::lasting(ErrorKind::NotFound, code("Not Found")),
             401 | 403 => Self::lasting(ErrorKind::Unavailable, code("Forbidden (missing or expired credentials?)")),
             416 => Self::lasting(ErrorKind::Corrupt, "it is empty, or shorter than its index says (status 416)"),
-            408 | 429 | 500.. => {
-                Self { passing: true, ..Self::lasting(ErrorKind::Unavailable, code(reason(status)).trim_end()) }
-            }
+            408 | 429 | 500.. => Self {
+                passing: true,
+                throttled: matches!(status, 408 | 429 | 503 | 504),
+                ..Self::lasting(ErrorKind::Unavailable, code(reason(status)).trim_end())
+            },
             400.. => Self::lasting(ErrorKind::Unavailable, code("").trim_end()),
             200 if matches!(error, object_store::Error::NotSupported { .. }) => {
                 let cause = "the server ignores byte ranges";

@@ -11,9 +11,10 @@ use object_store::client::HttpClient;
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use super::host::Host;
 use super::http;
 
 /// Limits of an [`Io`].
@@ -25,8 +26,10 @@ use super::http;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct IoOptions {
-    /// Requests in flight per host; more wait their turn. 32: enough to fill a 1 Gbit/s line at 50 ms with blocks of
-    /// 200 KiB, and below what object stores throttle.
+    /// Requests in flight per host at most; more wait, and files take turns. 256.
+    ///
+    /// It begins with 32 (with this, if it is less), takes more while more bring more per second, and half as many
+    /// whenever the host throttles (429, 503) or connections break. 32 here is what never goes above 32.
     pub requests_per_host: usize,
     /// How often one range is asked for before it fails: 5.
     pub attempts: u32,
@@ -49,7 +52,7 @@ pub struct IoOptions {
 impl Default for IoOptions {
     fn default() -> Self {
         Self {
-            requests_per_host: 32,
+            requests_per_host: 256,
             attempts: 5,
             backoff: Duration::from_millis(200),
             connect_timeout: Duration::from_secs(10),
@@ -72,7 +75,7 @@ struct Inner {
     options: IoOptions,
     handle: Handle,
     client: OnceLock<HttpClient>,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
     /// Dropping it ends the thread that runs the runtime; absent where the runtime is the caller's.
     _stop: Option<oneshot::Sender<()>>,
 }
@@ -200,10 +203,10 @@ impl Io {
         Ok(self.0.client.get_or_init(|| client).clone())
     }
 
-    /// The permits to have a request in flight to `host`.
-    pub(super) fn permits(&self, host: String) -> Arc<Semaphore> {
-        let count = self.0.options.requests_per_host.clamp(1, Semaphore::MAX_PERMITS);
-        Arc::clone(self.0.hosts.lock().entry(host).or_insert_with(|| Arc::new(Semaphore::new(count))))
+    /// What gives the permits to have a request in flight to a host.
+    pub(super) fn host(&self, name: String) -> Arc<Host> {
+        let requests_max = self.0.options.requests_per_host;
+        Arc::clone(self.0.hosts.lock().entry(name).or_insert_with(|| Host::new(requests_max)))
     }
 }
 

@@ -4,11 +4,14 @@
 //! its `Io` alive. Blocking and `async` calls are two doors to one implementation.
 
 mod file;
+mod host;
 mod http;
 mod io;
+mod limit;
 mod local;
 mod location;
 mod retry;
+mod turns;
 
 pub(crate) use file::ready;
 pub use file::{File, Start, read_all, read_all_async};

@@ -66,8 +66,9 @@ enum Workers {
     Threads(usize),
 }
 
-/// Requests in flight at most, unless told otherwise: enough to hide 50 ms of latency behind decoding on two cores.
-const IO_IN_FLIGHT: usize = 32;
+/// Requests begun and not answered at most, unless told otherwise: as many as an [`Io`](crate::Io) lets one
+/// host have. It decides how many of them are sent at once, and the memory limit bounds what they bring.
+const IO_IN_FLIGHT: usize = 256;
 
 impl Default for Run {
     fn default() -> Self {
@@ -106,7 +107,10 @@ impl Run {
         self
     }
 
-    /// Has at most so many requests in flight, whatever the number of threads (default 32).
+    /// Has at most so many requests begun and not answered, whatever the number of threads (default 256).
+    ///
+    /// Fewer may be in flight: the memory limit bounds what they may bring, and the `Io` finds out how many at once are
+    /// good for each host ([`IoOptions::requests_per_host`](crate::IoOptions::requests_per_host)).
     #[must_use]
     pub fn io_in_flight(mut self, count: usize) -> Self {
         self.io_in_flight = count.max(1);
