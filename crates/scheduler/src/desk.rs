@@ -104,6 +104,16 @@ mod tests {
     }
 
     #[test]
+    fn events_that_are_not_reported_are_worth_robbing() {
+        let (desk, mut events) = (desk_with([JOBS[0]]), Vec::new());
+        assert_eq!(desk.finish(computed(0), || false, &mut events), Some(JOBS[0]));
+        assert!(!desk.is_empty());
+        assert_eq!(desk.rob(&mut Vec::new(), &mut events), None);
+        assert_eq!(events, [computed(0)]);
+        assert!(desk.is_empty());
+    }
+
+    #[test]
     fn a_delivery_goes_before_all_else() {
         let delivery = Job::Deliver(TaskId(3));
         let desk = desk_with([JOBS[0], delivery]);

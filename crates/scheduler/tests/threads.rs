@@ -406,6 +406,33 @@ fn what_is_finished_is_not_kept_back_by_a_long_task_behind_it() {
 }
 
 #[test]
+fn nothing_is_run_after_a_failure_on_one_thread() {
+    // Tiny tasks, so that the worker takes them by the handful, and more lie before it when one fails.
+    let tasks: Vec<(TaskSpec, &[u32])> = (0..500).map(|_| (CPU, &[][..])).collect();
+    let graph = graph(&tasks);
+    for failing in 300..400 {
+        let highest = AtomicUsize::new(0);
+        let execute_task = |task: TaskId, _: &mut Inputs| {
+            highest.fetch_max(task.0 as usize, Ordering::Relaxed);
+            if task.0 == failing { Err(String::new()) } else { Ok(Vec::new()) }
+        };
+        let script = Script { execute: Box::new(execute_task), ..Script::default() };
+        run(&graph, &script, 1).expect_err("one task fails");
+        drop(script);
+        assert_eq!(highest.into_inner(), failing as usize, "a task runs after the failure");
+    }
+}
+
+#[test]
+fn values_do_not_pile_up_before_their_delivery() {
+    let tasks: Vec<(TaskSpec, &[u32])> = (0..5000).map(|_| (SINK, &[][..])).collect();
+    let script = Script { execute: Box::new(|_, _| Ok(vec![0; 8])), ..Script::default() };
+    let summary = run(&graph(&tasks), &script, 1).expect("nothing fails");
+    // A handful under way, and as many that wait for their turn.
+    assert!(summary.peak_bytes <= 8 * 64, "{summary:?}");
+}
+
+#[test]
 fn the_last_user_owns_its_input() {
     let graph = graph(&[(IO, &[]), (CPU, &[0]), (CPU, &[1]), (SINK, &[2])]);
     let execute_task = |_, inputs: &mut Inputs| {

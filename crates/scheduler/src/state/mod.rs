@@ -150,7 +150,7 @@ impl<'g> State<'g> {
         self.io_started
     }
 
-    /// Books a value; returns the CPU task it made ready that is to run next: the lowest eager one, or the lowest.
+    /// Books a value; returns the lowest CPU task it made ready, which is to run next.
     fn computed(&mut self, task: TaskId, bytes: u64, commands: &mut Vec<Command>) -> Option<TaskId> {
         if self.settled.contains(task) {
             // Subtle: a begin that replied and then panicked has failed before its reply is read.
@@ -220,11 +220,10 @@ impl<'g> State<'g> {
             if *missing > 0 {
                 continue;
             }
-            let is_cpu = self.graph.spec(dependent).lane == Lane::Cpu;
-            let is_better = successor.is_none_or(|other| self.is_eager(dependent) && !self.is_eager(other));
-            let later = if is_cpu && is_better { successor.replace(dependent) } else { Some(dependent) };
-            if let Some(later) = later {
-                self.ready.push(later, self.graph);
+            if successor.is_none() && self.graph.spec(dependent).lane == Lane::Cpu {
+                successor = Some(dependent);
+            } else {
+                self.ready.push(dependent, self.graph);
             }
         }
         successor
