@@ -1,4 +1,4 @@
-//! What the engine costs beside reading and writing: the lesson's kernel on pixels in memory, and planning.
+//! What the engine costs beside reading and writing: the lesson's kernel on pixels in memory, and drawing.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::hint::black_box;
@@ -28,21 +28,15 @@ fn kernels(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn planning(criterion: &mut Criterion) {
+fn drawing(criterion: &mut Criterion) {
     let side = 8000;
     let one = |bands| swath::raster([bands, 1, 1], |_, _, _| 1u8).unwrap().repeat([1, side, side]).unwrap();
     let visual = one(3).rechunk(&[3, 80, 80]).unwrap();
     let masked = visual.mask(&one(1).squeeze().unwrap().isin([8, 9]).unwrap(), 0).unwrap();
-    let mut group = criterion.benchmark_group("plan");
-    group.sample_size(10).throughput(Throughput::Elements(masked.chunk_count() as u64));
-    group.bench_function("10 000 chunks into tasks", |bencher| {
-        bencher.iter(|| black_box(Run::threads(2).chunks(&masked).unwrap()));
-    });
-    group.bench_function("operations of 10 000 chunks as DOT", |bencher| {
+    criterion.bench_function("operations of 10 000 chunks as DOT", |bencher| {
         bencher.iter(|| black_box(masked.to_dot(swath::Detail::Operations).unwrap()));
     });
-    group.finish();
 }
 
-criterion_group!(benches, kernels, planning);
+criterion_group!(benches, kernels, drawing);
 criterion_main!(benches);

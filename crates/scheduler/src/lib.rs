@@ -63,6 +63,7 @@
 
 mod error;
 mod graph;
+mod specs;
 mod limits;
 mod observe;
 pub mod order;

@@ -32,12 +32,61 @@ impl<'a> From<&'a Sink> for Explain<'a> {
     }
 }
 
-pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
+/// What a run would do, in numbers. Requests, bytes and blocks are exact, unless `guarded_blocks` of them lie under
+/// conditions: then they are the most, and the [`Report`](crate::Report) of the run tells what was skipped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Prediction {
+    /// Tasks.
+    pub tasks: usize,
+    /// Requests to remote files, retries apart.
+    pub requests: u64,
+    /// Bytes read from remote and local files.
+    pub bytes: u64,
+    /// Blocks that are read.
+    pub blocks: u64,
+    /// Of these, blocks that a condition may hide.
+    pub guarded_blocks: u64,
+    /// Bytes of memory that the run holds at least, results and pinned chunks included; a lower limit is refused.
+    pub memory_least: u64,
+    /// Bytes of memory that it holds at most: where nothing is in its way, and never more than its limit.
+    pub memory_most: u64,
+}
+
+/// A planned run.
+struct Planned {
+    job: Job,
+    tasks: Tasks,
+    prediction: Prediction,
+}
+
+fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
     let (job, result_bytes) = match what {
         Explain::Raster(raster) => (Job::new(&[(*raster, Target::Pieces)])?, raster.meta()?.byte_len()),
         Explain::Sink(sink) => (sink.job()?, 0),
     };
     let tasks = run.tasks(&job)?;
+    let held = result_bytes + engine::pinned_bytes(&tasks);
+    let limit = run.memory();
+    let (least, most) = engine::held_bytes(&tasks, limit.saturating_sub(held), run.worker_count());
+    let memory_least = held + least;
+    let mut prediction = Prediction { tasks: tasks.len(), memory_least, ..Prediction::default() };
+    for totals in tasks.totals() {
+        prediction.requests += totals.requests;
+        prediction.bytes += totals.bytes;
+        prediction.blocks += totals.blocks;
+        prediction.guarded_blocks += totals.guarded_blocks;
+    }
+    prediction.memory_most = (held + most).clamp(memory_least, limit.max(memory_least));
+    Ok(Planned { job, tasks, prediction })
+}
+
+pub(crate) fn predict(run: &Run, what: &Explain<'_>) -> Result<Prediction> {
+    Ok(plan(run, what)?.prediction)
+}
+
+pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
+    let Planned { job, tasks, prediction } = plan(run, what)?;
     let mut out = tree(job.unfused(), 0);
     if let Target::Sink(sink) = &tasks.stages()[0].target {
         let _ = writeln!(out, "\nwrites\n  {}", sink.describe());
@@ -45,33 +94,19 @@ pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
     out.push_str("\nreads\n");
     reads(&mut out, &tasks);
     let _ = writeln!(out, "\ntasks    {}", task_counts(&tasks));
-    out.push_str(&memory(run, &tasks, result_bytes));
-    Ok(out)
-}
-
-/// What the run will hold: all that is known before it is the least and the most.
-fn memory(run: &Run, tasks: &Tasks, result_bytes: u64) -> String {
-    let held = result_bytes + engine::pinned_bytes(tasks);
-    let limit = run.memory();
-    let least = held + engine::least_bytes(tasks, limit.saturating_sub(held));
-    if least > limit {
-        return format!(
-            "memory   {} needed, more than the limit of {}: this run would be refused\n",
+    let (least, limit) = (prediction.memory_least, run.memory());
+    let _ = match least > limit {
+        true => writeln!(
+            out,
+            "memory   {} needed, more than the limit of {}: this run would be refused",
             bytes(least),
             bytes(limit)
-        );
-    }
-    // With nothing in its way, everything is read ahead while every worker is at its largest task.
-    let (mut ahead, mut largest) = (0, 0);
-    for task in 0..tasks.len() {
-        let cost = tasks.cost(task);
-        match tasks.kind(task) {
-            TaskKind::Compute { .. } => largest = largest.max(cost.scratch + cost.output),
-            TaskKind::Fetch { .. } | TaskKind::Decode { .. } | TaskKind::Look { .. } => ahead += cost.output,
+        ),
+        false => {
+            writeln!(out, "memory   {} to {}, limit {}", bytes(least), bytes(prediction.memory_most), bytes(limit))
         }
-    }
-    let most = (held + ahead + largest * run.worker_count() as u64).clamp(least, limit);
-    format!("memory   {} to {}, limit {}\n", bytes(least), bytes(most), bytes(limit))
+    };
+    Ok(out)
 }
 
 fn reads(out: &mut String, tasks: &Tasks) {

@@ -56,7 +56,7 @@ mod sink;
 mod stac;
 
 pub use compute::{Compute, raster};
-pub use explain::Explain;
+pub use explain::{Explain, Prediction};
 pub use open::{OpenOptions, info, open};
 pub use quicklook::{Colors, Quicklook};
 pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk};

@@ -5,15 +5,17 @@ mod job;
 mod output;
 mod ranges;
 mod watch;
+mod chunk_map;
 mod stage;
 mod tasks;
 mod number;
 mod work;
 pub mod serial;
 
+pub use chunk_map::ChunkMap;
 pub use job::{Job, source_layout};
 pub use output::Target;
-pub use ranges::{FetchRange, RangePolicy};
+pub use ranges::RangePolicy;
 pub use serial::fetch_blocking;
 pub use stage::{Leaf, SourceUse, Stage};
 pub use tasks::{Cost, Lane, Looks, Origin, TaskKind, TaskLabel, Tasks, Totals, Value};

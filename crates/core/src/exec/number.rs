@@ -1,9 +1,9 @@
 //! From stages to tasks: which blocks are needed how often, which bytes travel together, and each task's rank and cost.
 
 use super::output::{Target, output_parts};
-use super::ranges::{FetchRange, RangePolicy, Wanted, merge};
+use super::ranges::{Merged, RangePolicy, Wanted, merge};
 use super::stage::{SourceUse, Stage};
-use super::tasks::{BlockUses, Cost, NONE, Need, TaskKind, Tasks, Totals};
+use super::tasks::{BlockUses, Cost, NONE, Need, PackedKind, TaskKind, Tasks, Totals};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::shape::volume;
@@ -23,13 +23,15 @@ impl Tasks {
             sources,
             stages,
             kinds: Vec::new(),
-            costs: Vec::new(),
             dependency_ends: Vec::new(),
             dependencies: Vec::new(),
         };
+        if tasks.sources.len().max(tasks.stages.len()) >= PackedKind::OWNERS_MAX {
+            return Err(Error::invalid("the run has 2^30 sources or outputs"));
+        }
         let (order, uses) = tasks.count_uses();
-        tasks.plan_ranges(&order, policy)?;
-        let waiting = Waiting::new(&tasks, &uses);
+        tasks.plan_ranges(order, policy)?;
+        let waiting = Waiting::new(&tasks, uses);
         Numbering::new(&mut tasks, waiting).number()?;
         Ok(tasks)
     }
@@ -45,9 +47,11 @@ impl Tasks {
     fn count_uses(&mut self) -> (Vec<Vec<u32>>, Vec<GuardedUse>) {
         let mut order: Vec<Vec<u32>> = vec![Vec::new(); self.sources.len()];
         let mut guarded_uses = Vec::new();
+        let mut needs = Vec::new();
         for (computation, (stage, index)) in self.computations().enumerate() {
             let looks = self.stages[stage].looks;
-            for Need { source, block, by_look, by_compute } in self.needs(stage, index) {
+            self.find_needs(stage, index, &mut needs);
+            for Need { source, block, by_look, by_compute } in needs.iter().copied() {
                 let uses = &mut self.uses[source];
                 if uses.counts[block] == 0 {
                     order[source].push(block as u32);
@@ -55,32 +59,31 @@ impl Tasks {
                 // Where a stage looks, its looks and its computations are users of their own.
                 uses.counts[block] += if looks { u32::from(by_look) + u32::from(by_compute) } else { 1 };
                 if looks && !by_look {
-                    guarded_uses.push(GuardedUse { source, block, computation });
+                    let (source, block) = (source as u32, block as u32);
+                    guarded_uses.push(GuardedUse { source, block, computation: computation as u32 });
                 } else if let Some(guarded) = uses.guarded.get_mut(block) {
                     *guarded = false;
                 }
             }
         }
-        guarded_uses.retain(|of| self.uses[of.source].is_guarded(of.block));
+        guarded_uses.retain(|of| self.uses[of.source as usize].is_guarded(of.block as usize));
         (order, guarded_uses)
     }
 
     /// Finds out where the needed blocks are, and merges what must be fetched, in order of first use.
-    fn plan_ranges(&mut self, order: &[Vec<u32>], policy: &RangePolicy) -> Result<()> {
+    fn plan_ranges(&mut self, order: Vec<Vec<u32>>, policy: &RangePolicy) -> Result<()> {
         let mut wanted: Vec<Vec<Wanted>> = vec![Vec::new(); self.sources.len()];
-        for (source, blocks) in order.iter().enumerate() {
+        for (source, blocks) in order.into_iter().enumerate() {
             let (totals, uses) = (&mut self.totals[source], &self.uses[source]);
             for block in blocks {
-                let is_guarded = uses.is_guarded(*block as usize);
-                match self.sources[source].source.place(*block as usize)? {
+                let is_guarded = uses.is_guarded(block as usize);
+                match self.sources[source].source.place(block as usize)? {
                     Place::Constant(_) => {
                         totals.constant_blocks += 1;
                         continue;
                     }
                     Place::Direct { bytes } => totals.bytes += bytes,
-                    Place::Remote(bytes) => {
-                        wanted[source].push(Wanted { block: *block, bytes, may_be_skipped: is_guarded })
-                    }
+                    Place::Remote(bytes) => wanted[source].push(Wanted { block, bytes, may_be_skipped: is_guarded }),
                 }
                 totals.blocks += 1;
                 totals.guarded_blocks += u64::from(is_guarded);
@@ -93,11 +96,11 @@ impl Tasks {
         }
         for (source, wanted) in wanted.into_iter().enumerate().filter(|(_, wanted)| !wanted.is_empty()) {
             let is_guarded = !self.uses[source].guarded.is_empty();
-            let (ranges, range_of) = merge(&wanted, total[usize::from(is_guarded)], policy);
+            let Merged { ranges, range_of, gap_bytes } = merge(&wanted, total[usize::from(is_guarded)], policy);
             let (totals, uses) = (&mut self.totals[source], &mut self.uses[source]);
             totals.requests = ranges.len() as u64;
-            totals.bytes += ranges.iter().map(|range| range.bytes.end - range.bytes.start).sum::<u64>();
-            totals.gap_bytes = ranges.iter().map(|range| range.gap_bytes).sum();
+            totals.bytes += ranges.iter().map(|range| range.end - range.start).sum::<u64>();
+            totals.gap_bytes = gap_bytes;
             uses.range_of = vec![NONE; uses.counts.len()];
             for (wanted, range) in wanted.iter().zip(range_of) {
                 uses.range_of[wanted.block as usize] = range;
@@ -127,9 +130,9 @@ impl BlockUses {
 /// A computation that needs a block only where its conditions say so.
 #[derive(Debug, Clone, Copy)]
 struct GuardedUse {
-    source: usize,
-    block: usize,
-    computation: usize,
+    source: u32,
+    block: u32,
+    computation: u32,
 }
 
 /// Whose looks each fetch, or decode of a local block, must wait for, in compressed rows.
@@ -141,7 +144,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn new(tasks: &Tasks, uses: &[GuardedUse]) -> Self {
+    fn new(tasks: &Tasks, uses: Vec<GuardedUse>) -> Self {
         let mut first_rows = Vec::with_capacity(tasks.uses.len());
         let mut rows = 0;
         for uses in &tasks.uses {
@@ -149,18 +152,19 @@ impl Waiting {
             rows += if uses.guarded.is_empty() { 0 } else { uses.counts.len() + uses.ranges.len() };
         }
         let row = |of: &GuardedUse| {
-            let uses = &tasks.uses[of.source];
-            let range = uses.range_of.get(of.block).copied().unwrap_or(NONE);
+            let (source, block) = (of.source as usize, of.block as usize);
+            let uses = &tasks.uses[source];
+            let range = uses.range_of.get(block).copied().unwrap_or(NONE);
             // The rows of ranges stand behind those of blocks.
-            first_rows[of.source] + if range == NONE { of.block } else { uses.counts.len() + range as usize }
+            first_rows[source] + if range == NONE { block } else { uses.counts.len() + range as usize }
         };
         let mut starts = vec![0_u32; rows + 1];
         uses.iter().for_each(|of| starts[row(of) + 1] += 1);
         (0..rows).for_each(|row| starts[row + 1] += starts[row]);
         let mut computations = vec![0; uses.len()];
-        for of in uses {
+        for of in &uses {
             let place = &mut starts[row(of)];
-            computations[*place as usize] = of.computation as u32;
+            computations[*place as usize] = of.computation;
             *place += 1;
         }
         // Filling moved each start to its row's end.
@@ -197,10 +201,11 @@ impl<'a> Numbering<'a> {
     }
 
     fn number(mut self) -> Result<()> {
-        let mut dependencies = Vec::new();
+        self.reserve();
+        let (mut dependencies, mut needs) = (Vec::new(), Vec::new());
         for computation in 0..self.computations.len() {
             let (stage, index) = self.computations[computation];
-            let needs = self.tasks.needs(stage as usize, index as usize);
+            self.tasks.find_needs(stage as usize, index as usize, &mut needs);
             let looks = self.tasks.stages[stage as usize].looks;
             dependencies.clear();
             if looks {
@@ -209,10 +214,24 @@ impl<'a> Numbering<'a> {
             for need in needs.iter().filter(|need| !looks || need.by_compute) {
                 dependencies.extend(self.provide(need.source, need.block)?);
             }
-            let cost = self.tasks.compute_cost(stage as usize, index as usize, &needs);
-            self.push(TaskKind::Compute { stage, index }, cost, &mut dependencies)?;
+            self.push(TaskKind::Compute { stage, index }, &mut dependencies)?;
         }
         Ok(())
+    }
+
+    /// Room for all tasks: of a million, growing by doubling would take as long as the rest, and twice the memory.
+    fn reserve(&mut self) {
+        let looking = |(stage, _): &&(u32, u32)| self.tasks.stages[*stage as usize].looks;
+        let looks = self.computations.iter().filter(looking).count();
+        let fetches: usize = self.tasks.uses.iter().map(|uses| uses.ranges.len()).sum();
+        let decodes: usize =
+            self.tasks.uses.iter().map(|uses| uses.counts.iter().filter(|count| **count > 1).count()).sum();
+        let (tasks, computations) = (&mut *self.tasks, self.computations.len());
+        let count = computations + looks + fetches + decodes;
+        tasks.kinds.reserve_exact(count);
+        tasks.dependency_ends.reserve_exact(count);
+        // A computation waits for its look and a block or two, a look for a decode, a fetch for a look.
+        tasks.dependencies.reserve(computations + count);
     }
 
     /// The look of a computation, added if it is new.
@@ -223,8 +242,7 @@ impl<'a> Numbering<'a> {
             for need in needs.iter().filter(|need| need.by_look) {
                 dependencies.extend(self.provide(need.source, need.block)?);
             }
-            let cost = self.tasks.look_cost(stage as usize, index as usize, needs);
-            self.looks[computation] = self.push(TaskKind::Look { stage, index }, cost, &mut dependencies)?;
+            self.looks[computation] = self.push(TaskKind::Look { stage, index }, &mut dependencies)?;
         }
         Ok(self.looks[computation])
     }
@@ -263,10 +281,7 @@ impl<'a> Numbering<'a> {
         };
         let task = match is_shared {
             false => before[0],
-            true => {
-                let cost = self.tasks.decode_cost(source, block);
-                self.push(TaskKind::Decode { source: source as u32, block: block as u32 }, cost, &mut before)?
-            }
+            true => self.push(TaskKind::Decode { source: source as u32, block: block as u32 }, &mut before)?,
         };
         self.tasks.uses[source].tasks[block] = task;
         Ok(Some(task))
@@ -278,25 +293,22 @@ impl<'a> Numbering<'a> {
         if known != NONE {
             return Ok(known);
         }
-        let FetchRange { bytes, .. } = &uses.ranges[range as usize];
-        let cost = Cost { scratch: 0, output: bytes.end - bytes.start };
         let mut before = match uses.guarded.is_empty() {
             true => Vec::new(),
             false => self.looks_before(self.waiting.for_range(source, uses.counts.len(), range as usize))?,
         };
-        let task = self.push(TaskKind::Fetch { source: source as u32, range }, cost, &mut before)?;
+        let task = self.push(TaskKind::Fetch { source: source as u32, range }, &mut before)?;
         self.tasks.uses[source].range_tasks[range as usize] = task;
         Ok(task)
     }
 
-    fn push(&mut self, kind: TaskKind, cost: Cost, dependencies: &mut Vec<u32>) -> Result<u32> {
+    fn push(&mut self, kind: TaskKind, dependencies: &mut Vec<u32>) -> Result<u32> {
         dependencies.sort_unstable();
         dependencies.dedup();
         let tasks = &mut *self.tasks;
         let task = u32::try_from(tasks.kinds.len()).ok().filter(|task| *task != NONE);
         let task = task.ok_or_else(|| Error::invalid("the run has more than 2^32 tasks: make chunks larger"))?;
-        tasks.kinds.push(kind);
-        tasks.costs.push(cost);
+        tasks.kinds.push(PackedKind::pack(kind));
         tasks.dependencies.extend_from_slice(dependencies);
         tasks.dependency_ends.push(tasks.dependencies.len() as u32);
         Ok(task)
@@ -305,19 +317,25 @@ impl<'a> Numbering<'a> {
 
 /// What tasks will hold.
 impl Tasks {
+    /// Bytes that each task will hold, in order; found anew each time, as they are asked for once.
+    pub fn costs(&self) -> impl Iterator<Item = Cost> {
+        let mut needs = Vec::new();
+        (0..self.len()).map(move |task| match self.kind(task) {
+            TaskKind::Fetch { source, range } => {
+                let bytes = self.range(source as usize, range as usize);
+                Cost { scratch: 0, output: bytes.end - bytes.start }
+            }
+            TaskKind::Decode { source, block } => self.decode_cost(source as usize, block as usize),
+            TaskKind::Look { stage, index } => self.look_cost(stage as usize, index as usize, &mut needs),
+            TaskKind::Compute { stage, index } => self.compute_cost(stage as usize, index as usize, &mut needs),
+        })
+    }
+
     /// Bytes that stored blocks take beside the pixels of rasters that are kept.
     pub fn kept_bytes(&self) -> u64 {
         let stages = self.stages.iter().filter(|stage| matches!(stage.target, Target::Pinned));
-        let kept = |stage: &Stage| {
-            let blocks = (0..stage.pieces.len()).flat_map(|piece| {
-                let region = stage.pieces.region(piece);
-                stage
-                    .leaves
-                    .iter()
-                    .filter_map(move |leaf| Some((leaf.source, stage.copied_block(&self.sources, leaf, &region)?)))
-                    .collect::<Vec<_>>()
-            });
-            blocks.map(|(source, block)| self.stored_bytes(source, block)).sum::<u64>()
+        let kept = |stage: &Stage| -> u64 {
+            (0..stage.pieces.len()).map(|piece| self.copied_bytes(stage, stage.pieces.position(piece), true)).sum()
         };
         stages.map(kept).sum()
     }
@@ -350,40 +368,42 @@ impl Tasks {
         own.map(|need| self.block_bytes(need.source, need.block) + self.decode_scratch(need.source, need.block)).sum()
     }
 
-    fn look_cost(&self, stage: usize, index: usize, needs: &[Need]) -> Cost {
-        let own = self.own_bytes(needs.iter().filter(|need| need.by_look));
-        let stage = &self.stages[stage];
-        let regions = stage.task_pieces(index).map(|piece| stage.pieces.region(piece));
-        let held = regions.map(|region| {
-            let copied = stage.leaves.iter().filter(|leaf| !leaf.guarded).filter_map(|leaf| {
-                let block = stage.copied_block(&self.sources, leaf, &region)?;
-                Some(self.stored_bytes(leaf.source, block))
-            });
-            stage.scratch(&self.sources, &region).unguarded + copied.max().unwrap_or(0)
-        });
-        let held = held.sum();
-        Cost { scratch: own + stage.program.scratch(), output: held }
+    /// Bytes of the block whose stored bytes may stand for a piece, the largest of several; 0 where none may. Guarded
+    /// leaves count where `guarded` says so.
+    fn copied_bytes(&self, stage: &Stage, position: [usize; 4], guarded: bool) -> u64 {
+        let copied = stage.leaves.iter().filter(|leaf| leaf.copied && (guarded || !leaf.guarded));
+        let blocks = copied.filter_map(|leaf| Some((leaf.source, leaf.map.whole_block(position)?)));
+        blocks.map(|(source, block)| self.stored_bytes(source, block)).max().unwrap_or(0)
     }
 
-    fn compute_cost(&self, stage: usize, index: usize, needs: &[Need]) -> Cost {
+    fn look_cost(&self, stage: usize, index: usize, needs: &mut Vec<Need>) -> Cost {
+        self.find_needs(stage, index, needs);
+        let own = self.own_bytes(needs.iter().filter(|need| need.by_look));
+        let stage = &self.stages[stage];
+        let held = |piece| {
+            let position = stage.pieces.position(piece);
+            stage.scratch(&self.sources, position).unguarded + self.copied_bytes(stage, position, false)
+        };
+        let output = stage.task_pieces(index).map(held).sum();
+        Cost { scratch: own + stage.program.scratch(), output }
+    }
+
+    fn compute_cost(&self, stage: usize, index: usize, needs: &mut Vec<Need>) -> Cost {
+        self.find_needs(stage, index, needs);
         let stage = &self.stages[stage];
         let own = self.own_bytes(needs.iter().filter(|need| !stage.looks || need.by_compute));
         let mut cost = Cost { scratch: own, output: 0 };
         let mut piece_scratch = 0;
         for piece in stage.task_pieces(index) {
-            let region = stage.pieces.region(piece);
-            let pixels = (volume(region.shape) * stage.meta.dtype.size()) as u64;
-            let needed = stage.scratch(&self.sources, &region);
+            let (shape, position) = (stage.pieces.region(piece).shape, stage.pieces.position(piece));
+            let pixels = (volume(shape) * stage.meta.dtype.size()) as u64;
+            let needed = stage.scratch(&self.sources, position);
             // What looking gathered is a value of its own.
             let mut scratch = needed.program + needed.guarded + if stage.looks { 0 } else { needed.unguarded };
-            let copied = stage.leaves.iter().filter_map(|leaf| {
-                let block = stage.copied_block(&self.sources, leaf, &region)?;
-                Some(self.stored_bytes(leaf.source, block))
-            });
-            let copied = copied.max().unwrap_or(0);
+            let copied = self.copied_bytes(stage, position, true);
             match &stage.target {
                 Target::Sink(sink) => {
-                    let (bound, encode_scratch) = sink.encode_bound(region.shape);
+                    let (bound, encode_scratch) = sink.encode_bound(shape);
                     scratch += pixels + encode_scratch;
                     cost.output += bound.max(copied);
                 }

@@ -19,15 +19,15 @@ impl Default for RangePolicy {
     }
 }
 
-/// One request and the blocks it brings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchRange {
-    /// Bytes of the file.
-    pub bytes: Range<u64>,
-    /// Of these, bytes of gaps between blocks.
-    pub gap_bytes: u64,
-    /// Count of blocks.
-    pub blocks: u32,
+/// Requests for blocks.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// The bytes of each request.
+    pub(super) ranges: Vec<Range<u64>>,
+    /// The request of each block, in the order of the blocks given.
+    pub(super) range_of: Vec<u32>,
+    /// Bytes of gaps between blocks.
+    pub(super) gap_bytes: u64,
 }
 
 /// A block that must be fetched.
@@ -47,14 +47,17 @@ impl Wanted {
     }
 }
 
-/// Merges `wanted`, in order of first use, into requests; returns them and, for each wanted block, its request.
+/// Merges `wanted`, in order of first use, into requests.
 ///
 /// Blocks are merged in order of their place in the file, but only while they are needed at about the same time:
 /// a merged buffer lives until its last block is used.
-pub(super) fn merge(wanted: &[Wanted], total: u64, policy: &RangePolicy) -> (Vec<FetchRange>, Vec<u32>) {
+pub(super) fn merge(wanted: &[Wanted], total: u64, policy: &RangePolicy) -> Merged {
     let cap = policy.bytes_max.min((total / policy.requests_min.max(1)).max(1));
-    let mut by_place: Vec<(usize, &Wanted)> = wanted.iter().enumerate().collect();
-    by_place.sort_by_key(|(_, wanted)| (wanted.bytes.start, wanted.bytes.end));
+    let mut by_place: Vec<u32> = (0..wanted.len() as u32).collect();
+    by_place.sort_by_key(|position| {
+        let bytes = &wanted[*position as usize].bytes;
+        (bytes.start, bytes.end)
+    });
     // Bytes needed before each block in order of use: how far apart in time two blocks are.
     let mut needed = 0;
     let times: Vec<u64> = wanted
@@ -64,15 +67,14 @@ pub(super) fn merge(wanted: &[Wanted], total: u64, policy: &RangePolicy) -> (Vec
             needed
         })
         .collect();
-    let mut ranges: Vec<FetchRange> = Vec::new();
-    let mut range_of = vec![0; wanted.len()];
+    let mut merged = Merged { range_of: vec![0; wanted.len()], ..Merged::default() };
     let mut span = 0..0;
     let mut before: Option<&Wanted> = None;
-    for (position, want) in by_place {
-        let time = times[position];
-        let joined = ranges.last().is_some_and(|last| {
-            let gap = want.bytes.start.saturating_sub(last.bytes.end);
-            let length = want.bytes.end.max(last.bytes.end) - last.bytes.start;
+    for position in by_place {
+        let (want, time) = (&wanted[position as usize], times[position as usize]);
+        let joined = merged.ranges.last().is_some_and(|last| {
+            let gap = want.bytes.start.saturating_sub(last.end);
+            let length = want.bytes.end.max(last.end) - last.start;
             let apart = span.end.max(time) - span.start.min(time);
             // A range waits for all looks at its blocks: what is needed in any case must not wait with it.
             let together = before.is_some_and(|before| {
@@ -81,21 +83,20 @@ pub(super) fn merge(wanted: &[Wanted], total: u64, policy: &RangePolicy) -> (Vec
             together && gap <= policy.gap_max && length <= cap && apart <= 2 * cap
         });
         before = Some(want);
-        match ranges.last_mut() {
+        match merged.ranges.last_mut() {
             Some(last) if joined => {
-                last.gap_bytes += want.bytes.start.saturating_sub(last.bytes.end);
-                last.bytes.end = last.bytes.end.max(want.bytes.end);
-                last.blocks += 1;
+                merged.gap_bytes += want.bytes.start.saturating_sub(last.end);
+                last.end = last.end.max(want.bytes.end);
                 span = span.start.min(time)..span.end.max(time);
             }
             _ => {
-                ranges.push(FetchRange { bytes: want.bytes.clone(), gap_bytes: 0, blocks: 1 });
+                merged.ranges.push(want.bytes.clone());
                 span = time..time;
             }
         }
-        range_of[position] = (ranges.len() - 1) as u32;
+        merged.range_of[position as usize] = (merged.ranges.len() - 1) as u32;
     }
-    (ranges, range_of)
+    merged
 }
 
 #[cfg(test)]
@@ -118,14 +119,14 @@ mod tests {
             guarded(4, 350..400),
             want(5, 400..500),
         ];
-        let ranges: Vec<_> = merge(&wanted, 500, &policy).0.into_iter().map(|range| range.bytes).collect();
+        let ranges = merge(&wanted, 500, &policy).ranges;
         assert_eq!(ranges, [0..100, 100..200, 200..300, 300..400, 400..500]);
     }
 
     fn plan(wanted: &[Range<u64>], policy: &RangePolicy) -> Vec<Range<u64>> {
         let wanted: Vec<_> = wanted.iter().enumerate().map(|(i, bytes)| want(i as u32, bytes.clone())).collect();
         let total = wanted.iter().map(|w| w.bytes.end - w.bytes.start).sum();
-        merge(&wanted, total, policy).0.into_iter().map(|range| range.bytes).collect()
+        merge(&wanted, total, policy).ranges
     }
 
     #[test]
@@ -159,9 +160,9 @@ mod tests {
             })
             .collect();
         let total = wanted.iter().map(|w| w.bytes.end - w.bytes.start).sum();
-        let (ranges, range_of) = merge(&wanted, total, &RangePolicy::default());
+        let Merged { ranges, range_of, .. } = merge(&wanted, total, &RangePolicy::default());
         for (want, range) in wanted.iter().zip(range_of) {
-            let range = &ranges[range as usize].bytes;
+            let range = &ranges[range as usize];
             assert!(range.start <= want.bytes.start && want.bytes.end <= range.end);
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::chunk_map::ChunkMap;
 use super::output::{OutputParts, Target, pieces};
 use super::watch::{Step, Watch};
 use crate::chunk::Chunk;
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::gather;
 use crate::meta::Meta;
 use crate::plan::program::{Evaluation, Known, Leaves, Program};
-use crate::shape::{ChunkGrid, Region, volume};
+use crate::shape::{ChunkGrid, Region};
 use crate::source::{ChunkSource, Place};
 use crate::value::ChunkValue;
 use crate::view::View;
@@ -29,12 +30,14 @@ pub struct SourceUse {
 }
 
 /// A leaf of a stage's program: what it sees of which source.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Leaf {
     /// Position among the run's sources.
     pub source: usize,
     /// What it sees of it.
     pub view: View,
+    /// Which blocks each piece reads.
+    pub map: ChunkMap,
     /// Whether it is read only where a condition that is computed without it says so.
     pub guarded: bool,
     /// Whether its blocks, untouched, can be copied to the stage's sink as they are stored.
@@ -103,11 +106,15 @@ impl Stage {
     pub(super) fn new(parts: OutputParts, target: &Target, sources: &mut Vec<SourceUse>, passthrough: bool) -> Self {
         let (pieces, pieces_per_task) = pieces(target, &parts);
         let guarded = if passthrough { parts.program.guarded_leaves() } else { vec![false; parts.leaves.len()] };
-        let leaf = |((source, view), guarded): (&(Arc<dyn ChunkSource>, View), bool)| Leaf {
-            source: position(sources, source),
-            view: *view,
-            guarded,
-            copied: passthrough && can_copy(target, source.as_ref(), view),
+        let leaf = |((source, view), guarded): (&(Arc<dyn ChunkSource>, View), bool)| {
+            let position = position(sources, source);
+            Leaf {
+                source: position,
+                view: *view,
+                map: ChunkMap::new(view, &pieces, &sources[position].blocks),
+                guarded,
+                copied: passthrough && can_copy(target, source.as_ref(), view),
+            }
         };
         let leaves: Vec<_> = parts.leaves.iter().zip(guarded).map(leaf).collect();
         let OutputParts { meta, program, name, operations, .. } = parts;
@@ -124,15 +131,8 @@ impl Stage {
             passthrough,
             looks: false,
         };
-        stage.looks = stage.leaves.iter().any(|leaf| leaf.guarded && stage.fetches_ahead(leaf, &sources[leaf.source]));
+        stage.looks = stage.leaves.iter().any(|leaf| leaf.guarded && is_given(leaf, &sources[leaf.source]));
         stage
-    }
-
-    /// Whether the blocks of a leaf are fetched or decoded by other tasks than the one that computes with them.
-    fn fetches_ahead(&self, leaf: &Leaf, used: &SourceUse) -> bool {
-        let is_remote = || (0..used.blocks.len()).any(|block| matches!(used.source.place(block), Ok(Place::Remote(_))));
-        let is_shared = || leaf.view.seen_blocks(&used.blocks) != self.pieces;
-        used.pinned_bytes == 0 && (is_shared() || is_remote())
     }
 
     /// Whether looking at conditions is a task of its own.
@@ -151,11 +151,6 @@ impl Stage {
         first..(first + self.pieces_per_task).min(self.pieces.len())
     }
 
-    /// What leaf `leaf` reads of its source for the piece that covers `region`.
-    pub fn leaf_region(&self, leaf: &Leaf, region: &Region) -> Region {
-        leaf.view.source_region(&leaf_output(leaf, region))
-    }
-
     /// Looks at the conditions of one piece, with the leaves that are not guarded; also tells which of the others the
     /// piece needs.
     pub(super) fn look(
@@ -165,9 +160,10 @@ impl Stage {
         blocks: &mut dyn Blocks,
         watch: &dyn Watch,
     ) -> Result<(Looked, Vec<usize>)> {
-        let region = self.pieces.region(piece);
+        let (region, position) = (self.pieces.region(piece), self.pieces.position(piece));
         let cancelled = || watch.is_cancelled();
-        let reader = Reader { stage: self, sources, region: &region, blocks, chunks: &[], only_unguarded: true };
+        let reader =
+            Reader { stage: self, sources, region: &region, position, blocks, chunks: &[], only_unguarded: true };
         let mut evaluation = Evaluation::new(&self.program, &region, reader, &cancelled);
         let known = evaluation.look()?;
         let needed = evaluation.needed();
@@ -176,7 +172,7 @@ impl Stage {
             Known::Leaf(leaf) if self.leaves[leaf].guarded => Looked::Leaf(leaf),
             Known::Leaf(leaf) => {
                 drop(evaluation);
-                Looked::Value(self.leaf_value(sources, leaf, &region, blocks)?)
+                Looked::Value(self.leaf_value(sources, leaf, piece, blocks)?)
             }
             Known::Pixels => {
                 for leaf in needed.iter().filter(|leaf| !self.leaves[**leaf].guarded) {
@@ -198,16 +194,16 @@ impl Stage {
         blocks: &mut dyn Blocks,
         watch: &dyn Watch,
     ) -> Result<ChunkValue> {
-        let region = self.pieces.region(piece);
+        let (region, position) = (self.pieces.region(piece), self.pieces.position(piece));
         let cancelled = || watch.is_cancelled();
         let chunks: &[Option<Arc<Chunk>>] = match looked {
             Some(Looked::Value(value)) => return Ok(value.clone()),
-            Some(Looked::Leaf(leaf)) => return self.leaf_value(sources, *leaf, &region, blocks),
+            Some(Looked::Leaf(leaf)) => return self.leaf_value(sources, *leaf, piece, blocks),
             Some(Looked::Pixels(chunks)) => chunks,
             None => &[],
         };
         watch.begin(Step::Compute);
-        let reader = Reader { stage: self, sources, region: &region, blocks, chunks, only_unguarded: false };
+        let reader = Reader { stage: self, sources, region: &region, position, blocks, chunks, only_unguarded: false };
         let mut evaluation = Evaluation::new(&self.program, &region, reader, &cancelled);
         let known = match self.program.leaf() {
             Some(leaf) if evaluation.fills_region(leaf) => Known::Leaf(leaf),
@@ -218,7 +214,7 @@ impl Stage {
             Known::Constant(value) => Ok(ChunkValue::Constant(value)),
             Known::Leaf(leaf) => {
                 drop(evaluation);
-                self.leaf_value(sources, leaf, &region, blocks)
+                self.leaf_value(sources, leaf, piece, blocks)
             }
             Known::Pixels => evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk))),
         }
@@ -229,12 +225,12 @@ impl Stage {
         &self,
         sources: &[SourceUse],
         leaf: usize,
-        region: &Region,
+        piece: usize,
         blocks: &mut dyn Blocks,
     ) -> Result<ChunkValue> {
-        let leaf = &self.leaves[leaf];
-        let Some(index) = whole_block(sources, leaf, region) else {
-            return read_leaf(sources, leaf, region, blocks).map(ChunkValue::Dense);
+        let (leaf, position) = (&self.leaves[leaf], self.pieces.position(piece));
+        let Some(index) = leaf.map.whole_block(position) else {
+            return read_leaf(sources, leaf, &self.pieces.region(piece), position, blocks).map(ChunkValue::Dense);
         };
         match &self.target {
             Target::Sink(_) if leaf.copied => match blocks.stored(leaf.source, index)? {
@@ -246,18 +242,12 @@ impl Stage {
         }
     }
 
-    /// The block whose stored bytes may stand for the piece that covers `region`, if leaf `leaf` is copied.
-    pub(super) fn copied_block(&self, sources: &[SourceUse], leaf: &Leaf, region: &Region) -> Option<usize> {
-        if leaf.copied { whole_block(sources, leaf, region) } else { None }
-    }
-
-    /// What computing one piece of `region` holds beside the blocks it reads and its result.
-    pub(super) fn scratch(&self, sources: &[SourceUse], region: &Region) -> Scratch {
+    /// What computing the piece at `position` holds beside the blocks it reads and its result.
+    pub(super) fn scratch(&self, sources: &[SourceUse], position: [usize; 4]) -> Scratch {
         let mut scratch = Scratch { program: self.program.scratch(), ..Scratch::default() };
         for leaf in &self.leaves {
-            let gathered =
-                (volume(leaf_output(leaf, region).shape) * sources[leaf.source].source.meta().dtype.size()) as u64;
-            let is_whole = whole_block(sources, leaf, region).is_some();
+            let gathered = (leaf.map.volume(position) * sources[leaf.source].source.meta().dtype.size()) as u64;
+            let is_whole = leaf.map.whole_block(position).is_some();
             match leaf.guarded {
                 true if is_whole => {}
                 true => scratch.guarded += gathered,
@@ -318,13 +308,10 @@ fn leaf_output(leaf: &Leaf, region: &Region) -> Region {
     out
 }
 
-/// The block that holds exactly the pixels that a leaf needs for `region`, if there is one.
-fn whole_block(sources: &[SourceUse], leaf: &Leaf, region: &Region) -> Option<usize> {
-    let wanted = leaf.view.source_region(&leaf_output(leaf, region));
-    let blocks = &sources[leaf.source].blocks;
-    let block = blocks.touching(&wanted).next()?;
-    let as_is = leaf.view.axes.iter().all(|axis| axis.repeat == 1);
-    (as_is && blocks.region(block) == wanted).then_some(block)
+/// Whether blocks of a guarded leaf are fetched or decoded by other tasks than the one that computes with them.
+fn is_given(leaf: &Leaf, used: &SourceUse) -> bool {
+    let is_remote = || (0..used.blocks.len()).any(|block| matches!(used.source.place(block), Ok(Place::Remote(_))));
+    used.pinned_bytes == 0 && (!leaf.map.is_one_to_one() || is_remote())
 }
 
 /// Reads the leaves of a stage for one piece.
@@ -332,6 +319,7 @@ struct Reader<'a, 'b> {
     stage: &'a Stage,
     sources: &'a [SourceUse],
     region: &'a Region,
+    position: [usize; 4],
     blocks: &'a mut (dyn Blocks + 'b),
     /// Leaves that were read before.
     chunks: &'a [Option<Arc<Chunk>>],
@@ -342,9 +330,9 @@ struct Reader<'a, 'b> {
 impl Leaves for Reader<'_, '_> {
     fn constant(&mut self, leaf: usize) -> Result<Option<Scalar>> {
         let leaf = &self.stage.leaves[leaf];
-        let SourceUse { source, blocks, .. } = &self.sources[leaf.source];
+        let source = &self.sources[leaf.source].source;
         let mut value = None;
-        for block in blocks.touching(&self.stage.leaf_region(leaf, self.region)) {
+        for block in leaf.map.blocks(self.position) {
             match (source.place(block)?, value) {
                 (Place::Constant(this), None) => value = Some(this),
                 (Place::Constant(this), Some(other)) if this.is_same(other) => {}
@@ -357,7 +345,7 @@ impl Leaves for Reader<'_, '_> {
     fn pixels(&mut self, leaf: usize) -> Result<Arc<Chunk>> {
         match self.chunks.get(leaf) {
             Some(Some(chunk)) => Ok(Arc::clone(chunk)),
-            _ => read_leaf(self.sources, &self.stage.leaves[leaf], self.region, self.blocks),
+            _ => read_leaf(self.sources, &self.stage.leaves[leaf], self.region, self.position, self.blocks),
         }
     }
 
@@ -367,7 +355,13 @@ impl Leaves for Reader<'_, '_> {
 }
 
 /// The pixels of a leaf for `region`: a block as it is where that is all, else gathered from every block it touches.
-fn read_leaf(sources: &[SourceUse], leaf: &Leaf, region: &Region, blocks: &mut dyn Blocks) -> Result<Arc<Chunk>> {
+fn read_leaf(
+    sources: &[SourceUse],
+    leaf: &Leaf,
+    region: &Region,
+    position: [usize; 4],
+    blocks: &mut dyn Blocks,
+) -> Result<Arc<Chunk>> {
     let SourceUse { source, blocks: grid, .. } = &sources[leaf.source];
     let dtype = source.meta().dtype;
     let mut pixels = |index: usize| {
@@ -376,12 +370,12 @@ fn read_leaf(sources: &[SourceUse], leaf: &Leaf, region: &Region, blocks: &mut d
             Error::new(ErrorKind::Internal, "the bytes of a block were kept where its pixels are needed")
         })
     };
-    if let Some(index) = whole_block(sources, leaf, region) {
+    if let Some(index) = leaf.map.whole_block(position) {
         return pixels(index);
     }
     let output = leaf_output(leaf, region);
     let mut target = Chunk::filled(output.shape, dtype, dtype.zero());
-    for index in grid.touching(&leaf.view.source_region(&output)) {
+    for index in leaf.map.blocks(position) {
         gather(&leaf.view, &*pixels(index)?, &grid.region(index), &mut target, &output);
     }
     Ok(Arc::new(target))

@@ -3,7 +3,9 @@
 //! A block that one task needs is decoded inside that task; one that several need is a task of its own, so that it is
 //! fetched and decoded once in any chunking. How tasks are made is in `number.rs`, what they do in `work.rs`.
 
-use super::ranges::FetchRange;
+use std::collections::HashMap;
+use std::ops::Range;
+
 use super::stage::{Looked, SourceUse, Stage};
 use crate::shape::volume;
 use crate::sink::Encoded;
@@ -42,6 +44,36 @@ pub enum TaskKind {
         /// Position among the stage's tasks.
         index: u32,
     },
+}
+
+/// A [`TaskKind`] in 8 bytes: a plan may have millions of them. The top two bits are the kind, the next 30 the source
+/// or stage.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PackedKind(u64);
+
+impl PackedKind {
+    /// There are fewer sources, and fewer outputs, in a run.
+    pub(super) const OWNERS_MAX: usize = 1 << 30;
+
+    pub(super) fn pack(kind: TaskKind) -> Self {
+        let (tag, owner, index) = match kind {
+            TaskKind::Fetch { source, range } => (0, source, range),
+            TaskKind::Decode { source, block } => (1, source, block),
+            TaskKind::Look { stage, index } => (2, stage, index),
+            TaskKind::Compute { stage, index } => (3, stage, index),
+        };
+        Self(tag << 62 | u64::from(owner) << 32 | u64::from(index))
+    }
+
+    fn unpack(self) -> TaskKind {
+        let (owner, index) = ((self.0 >> 32) as u32 & (Self::OWNERS_MAX as u32 - 1), self.0 as u32);
+        match self.0 >> 62 {
+            0 => TaskKind::Fetch { source: owner, range: index },
+            1 => TaskKind::Decode { source: owner, block: index },
+            2 => TaskKind::Look { stage: owner, index },
+            _ => TaskKind::Compute { stage: owner, index },
+        }
+    }
 }
 
 /// What a task waits for.
@@ -125,8 +157,7 @@ pub struct Tasks {
     pub(super) sources: Vec<SourceUse>,
     pub(super) stages: Vec<Stage>,
     pub(super) uses: Vec<BlockUses>,
-    pub(super) kinds: Vec<TaskKind>,
-    pub(super) costs: Vec<Cost>,
+    pub(super) kinds: Vec<PackedKind>,
     pub(super) dependency_ends: Vec<u32>,
     pub(super) dependencies: Vec<u32>,
     pub(super) totals: Vec<Totals>,
@@ -141,7 +172,7 @@ pub(super) struct BlockUses {
     pub(super) guarded: Vec<bool>,
     /// The task that gives it: a decode, else a fetch.
     pub(super) tasks: Vec<u32>,
-    pub(super) ranges: Vec<FetchRange>,
+    pub(super) ranges: Vec<Range<u64>>,
     pub(super) range_of: Vec<u32>,
     pub(super) range_tasks: Vec<u32>,
     /// Whether the stored bytes of blocks may be copied.
@@ -171,19 +202,23 @@ impl Tasks {
     /// The blocks that a computation reads, each once, in order of first need, which is the order in which ranges
     /// should travel.
     pub(super) fn needs(&self, stage: usize, index: usize) -> Vec<Need> {
+        let mut needs = Vec::new();
+        self.find_needs(stage, index, &mut needs);
+        needs
+    }
+
+    /// As [`needs`](Self::needs), into a buffer that is used again and again.
+    pub(super) fn find_needs(&self, stage: usize, index: usize, needs: &mut Vec<Need>) {
+        needs.clear();
         let stage = &self.stages[stage];
-        let mut needs: Vec<Need> = Vec::new();
         for piece in stage.task_pieces(index) {
-            let region = stage.pieces.region(piece);
+            let position = stage.pieces.position(piece);
             for leaf in &stage.leaves {
-                let wanted = stage.leaf_region(leaf, &region);
-                let (by_look, by_compute) = (!leaf.guarded, leaf.guarded);
-                let need = |block| Need { source: leaf.source, block, by_look, by_compute };
-                needs.extend(self.sources[leaf.source].blocks.touching(&wanted).map(need));
+                let (source, by_look, by_compute) = (leaf.source, !leaf.guarded, leaf.guarded);
+                needs.extend(leaf.map.blocks(position).map(|block| Need { source, block, by_look, by_compute }));
             }
         }
-        unite(&mut needs);
-        needs
+        unite(needs);
     }
 
     /// Count of tasks.
@@ -211,27 +246,27 @@ impl Tasks {
         &self.totals
     }
 
-    /// Range `range` of source `source`.
-    pub fn range(&self, source: usize, range: usize) -> &FetchRange {
+    /// The bytes of range `range` of source `source`.
+    pub fn range(&self, source: usize, range: usize) -> &Range<u64> {
         &self.uses[source].ranges[range]
     }
 
     /// What task `task` does.
     pub fn kind(&self, task: usize) -> TaskKind {
-        self.kinds[task]
+        self.kinds[task].unpack()
     }
 
     /// What task `task` waits for.
     pub fn lane(&self, task: usize) -> Lane {
-        match self.kinds[task] {
+        match self.kind(task) {
             TaskKind::Fetch { .. } => Lane::Io,
             TaskKind::Decode { .. } | TaskKind::Look { .. } | TaskKind::Compute { .. } => Lane::Cpu,
         }
     }
 
-    /// Bytes that task `task` will hold.
-    pub fn cost(&self, task: usize) -> Cost {
-        self.costs[task]
+    /// Count of all dependencies.
+    pub fn dependency_count(&self) -> usize {
+        self.dependencies.len()
     }
 
     /// The tasks whose values task `task` takes; all have smaller numbers.
@@ -243,7 +278,7 @@ impl Tasks {
     /// The blocks, as (source, block), that a look or computation reads by itself, without a task that gives them:
     /// pixels in memory, and blocks of local files that nothing else needs.
     pub fn own_blocks(&self, task: usize) -> Vec<(usize, usize)> {
-        let (stage, index, looking) = match self.kinds[task] {
+        let (stage, index, looking) = match self.kind(task) {
             TaskKind::Look { stage, index } => (stage as usize, index as usize, true),
             TaskKind::Compute { stage, index } => (stage as usize, index as usize, false),
             TaskKind::Fetch { .. } | TaskKind::Decode { .. } => return Vec::new(),
@@ -257,14 +292,14 @@ impl Tasks {
 
     /// Whether the value of task `task` is part of an output.
     pub fn is_delivered(&self, task: usize) -> bool {
-        matches!(self.kinds[task], TaskKind::Compute { .. })
+        matches!(self.kind(task), TaskKind::Compute { .. })
     }
 
     /// Task `task` as a person would name it.
     pub fn label(&self, task: usize) -> TaskLabel {
-        TaskLabel(match self.kinds[task] {
+        TaskLabel(match self.kind(task) {
             TaskKind::Fetch { source, range } => {
-                let FetchRange { bytes, .. } = &self.uses[source as usize].ranges[range as usize];
+                let bytes = self.range(source as usize, range as usize);
                 format!("fetch {} bytes {}..{}", self.sources[source as usize].source.name(), bytes.start, bytes.end)
             }
             TaskKind::Decode { source, block } => {
@@ -301,30 +336,29 @@ impl Tasks {
     }
 }
 
-/// Makes the needs of one block one.
+/// Makes the needs of one block one, where it is first needed.
 fn unite(needs: &mut Vec<Need>) {
     /// Up to here a search is faster than a hash: most tasks need a block or two of each source.
     const SEARCHED_MAX: usize = 32;
-    let mut united: Vec<Need> = Vec::with_capacity(needs.len().min(SEARCHED_MAX));
-    let mut places = std::collections::HashMap::new();
-    let hashed = needs.len() > SEARCHED_MAX;
-    for need in needs.drain(..) {
-        let known = match hashed {
+    let mut places = HashMap::new();
+    let is_hashed = needs.len() > SEARCHED_MAX;
+    let mut united = 0;
+    for index in 0..needs.len() {
+        let need = needs[index];
+        let known = match is_hashed {
             true => places.get(&(need.source, need.block)).copied(),
-            false => united.iter().position(|known| (known.source, known.block) == (need.source, need.block)),
+            false => needs[..united].iter().position(|other| (other.source, other.block) == (need.source, need.block)),
         };
-        match known {
-            Some(position) => {
-                united[position].by_look |= need.by_look;
-                united[position].by_compute |= need.by_compute;
-            }
-            None => {
-                if hashed {
-                    places.insert((need.source, need.block), united.len());
-                }
-                united.push(need);
+        let place = known.unwrap_or(united);
+        if known.is_none() {
+            needs[place] = need;
+            united += 1;
+            if is_hashed {
+                places.insert((need.source, need.block), place);
             }
         }
+        needs[place].by_look |= need.by_look;
+        needs[place].by_compute |= need.by_compute;
     }
-    *needs = united;
+    needs.truncate(united);
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::output::Target;
-use super::ranges::FetchRange;
 use super::stage::Blocks;
 use super::tasks::{Looks, NONE, Origin, TaskKind, Tasks, Value};
 use super::watch::{Step, Watch};
@@ -20,7 +19,7 @@ impl Tasks {
     /// Starts a task of the I/O lane; `inputs` are the values of its [`dependencies`](Self::dependencies), `reply` gets
     /// its value, unless the fetch is aborted before.
     pub fn begin(&self, task: usize, inputs: &[Arc<Value>], reply: Box<dyn FnOnce(Result<Value>) + Send>) -> Fetching {
-        let TaskKind::Fetch { source, range } = self.kinds[task] else {
+        let TaskKind::Fetch { source, range } = self.kind(task) else {
             reply(Err(Error::new(ErrorKind::Internal, "only fetches run in the I/O lane")));
             return Fetching::none();
         };
@@ -38,7 +37,7 @@ impl Tasks {
     /// What of a range must be fetched: all of it, or from the first to the last block that a look found to be needed.
     fn needed_bytes(&self, source: u32, range: u32, inputs: &[Arc<Value>]) -> Option<Range<u64>> {
         let uses = &self.uses[source as usize];
-        let FetchRange { bytes, .. } = &uses.ranges[range as usize];
+        let bytes = &uses.ranges[range as usize];
         if inputs.is_empty() {
             return Some(bytes.clone());
         }
@@ -56,7 +55,7 @@ impl Tasks {
     /// # Errors
     /// Those of decoding, computing and encoding; `Cancelled` when `watch` says so.
     pub fn execute(&self, task: usize, inputs: &[Arc<Value>], watch: &dyn Watch) -> Result<Value> {
-        match self.kinds[task] {
+        match self.kind(task) {
             TaskKind::Fetch { .. } => Err(Error::new(ErrorKind::Internal, "fetches run in the I/O lane")),
             TaskKind::Decode { source, block } => self.decode_shared(source, block, inputs, watch),
             TaskKind::Look { stage, index } => self.look(task, stage as usize, index as usize, inputs, watch),
@@ -96,10 +95,9 @@ impl Tasks {
         for piece in stage.task_pieces(index) {
             check(watch)?;
             let (looked, leaves) = stage.look(&self.sources, piece, &mut blocks, watch)?;
-            let region = stage.pieces.region(piece);
             for leaf in leaves.into_iter().map(|leaf| &stage.leaves[leaf]) {
-                let touched = self.sources[leaf.source].blocks.touching(&stage.leaf_region(leaf, &region));
-                looks.needed.extend(touched.map(|block| (leaf.source as u32, block as u32)));
+                let read = leaf.map.blocks(stage.pieces.position(piece));
+                looks.needed.extend(read.map(|block| (leaf.source as u32, block as u32)));
             }
             looks.pieces.push(looked);
         }

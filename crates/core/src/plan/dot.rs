@@ -368,7 +368,7 @@ fn more(dot: &mut Dot, hidden: usize) {
 fn task_label(tasks: &Tasks, task: usize) -> (String, Look) {
     match tasks.kind(task) {
         TaskKind::Fetch { source, range } => {
-            let range = &tasks.range(source as usize, range as usize).bytes;
+            let range = tasks.range(source as usize, range as usize);
             (format!("fetch {}\nat {}", bytes(range.end - range.start), count(range.start)), Look::Fetch)
         }
         TaskKind::Decode { source, block } => {

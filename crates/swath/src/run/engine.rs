@@ -22,10 +22,9 @@ use super::{Report, Run, Workers};
 
 /// The tasks of a plan as a graph that can be scheduled.
 fn graph(tasks: &Tasks) -> Graph {
-    let mut graph = GraphBuilder::new();
+    let mut graph = GraphBuilder::with_capacity(tasks.len(), tasks.dependency_count());
     let mut dependencies = Vec::new();
-    for task in 0..tasks.len() {
-        let cost = tasks.cost(task);
+    for (task, cost) in tasks.costs().enumerate() {
         let lane = match tasks.lane(task) {
             Lane::Cpu => swath_scheduler::Lane::Cpu,
             Lane::Io => swath_scheduler::Lane::Io,
@@ -75,9 +74,21 @@ fn ordered(graph: Graph, limit: u64) -> (Graph, Order) {
     (graph.reordered(&order), order)
 }
 
-/// What a run holds at least beside results and pinned chunks: the serial peak in the order that it takes.
-pub(crate) fn least_bytes(tasks: &Tasks, limit: u64) -> u64 {
-    ordered(graph(tasks), limit).1.peak().bytes
+/// Bytes that a run holds beside results and pinned chunks: at least, by the serial peak in the order that it takes;
+/// and at most, where everything is read ahead while every one of `workers` is at its largest task.
+pub(crate) fn held_bytes(tasks: &Tasks, limit: u64, workers: usize) -> (u64, u64) {
+    let graph = graph(tasks);
+    let (mut ahead, mut largest) = (0, 0);
+    for task in graph.tasks() {
+        let TaskSpec { scratch, output, deliver, .. } = graph.spec(task);
+        if deliver {
+            largest = largest.max(scratch + output);
+        } else {
+            ahead += output;
+        }
+    }
+    let least = ordered(graph, limit).1.peak().bytes;
+    (least, ahead + largest * workers as u64)
 }
 
 /// Bytes pinned by the sources of a run, each source once.

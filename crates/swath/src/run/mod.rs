@@ -278,6 +278,23 @@ impl Run {
         job.tasks(&self.ranges, self.passthrough)
     }
 
+    /// What a run of `what` would do, in numbers.
+    ///
+    /// ```
+    /// use swath::{Run, prelude::*};
+    ///
+    /// let raster = swath::raster([3, 600, 500], |band, y, x| (band + y + x) as u16)?;
+    /// let prediction = Run::threads(2).predict(&raster.gt(500)?)?;
+    /// assert_eq!((prediction.requests, prediction.bytes), (0, 0));
+    /// # Ok::<(), swath::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the expression and of the sources' indices. A run that would be refused is predicted, too.
+    pub fn predict<'a>(&self, what: impl Into<crate::Explain<'a>>) -> Result<crate::Prediction> {
+        crate::explain::predict(self, &what.into())
+    }
+
     /// What a run of `what` would do: the optimised plan with requests, bytes and tasks, and its peak memory.
     ///
     /// # Errors
