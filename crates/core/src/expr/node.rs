@@ -25,6 +25,8 @@ pub struct Node {
 pub enum Op {
     /// Pixels of a source; no input.
     Source(Arc<dyn ChunkSource>),
+    /// One value everywhere; no input. Users do not write it: passes find it.
+    Constant(Scalar),
     /// A part of its input, or its input with axes dropped or pixels repeated. The name is the user's word for it.
     View {
         /// `window`, `band`, `repeat` …
@@ -161,6 +163,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(source) => write!(f, "read {}", source.name()),
+            Self::Constant(value) => write!(f, "{value} everywhere"),
             Self::View { name: "squeeze", .. } => f.write_str("squeeze"),
             Self::View { name: "band", view } => write!(f, "band {}", view.axes[Dim::Band.axis()].start),
             Self::View { name, view } => write!(f, "{name} {view}"),

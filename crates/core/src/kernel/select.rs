@@ -4,6 +4,7 @@ use std::hint::select_unpredictable;
 
 use crate::buffer::{Slice, SliceMut};
 use crate::dtype::{Element, Scalar};
+use crate::for_dtype;
 
 /// One branch of a selection.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +55,15 @@ fn select_typed<T: Copy>(condition: &[bool], yes: Typed<'_, T>, no: Typed<'_, T>
         }
         (Typed::Value(yes), Typed::Value(no)) => out.for_each(|(out, c)| *out = select_unpredictable(*c, yes, no)),
     }
+}
+
+/// `out = value`, which fits the dtype of `out`.
+pub(crate) fn fill(value: Scalar, out: SliceMut<'_>) {
+    for_dtype!(SliceMut, out, out => fill_typed(value, out));
+}
+
+fn fill_typed<T: Element>(value: Scalar, out: &mut [T]) {
+    out.fill(T::from_scalar(value));
 }
 
 /// `out = input == from ? to : input`; NaN equals NaN.

@@ -131,7 +131,7 @@ fn arity(kind: &StepKind) -> usize {
     use crate::expr::Operand;
     match kind {
         StepKind::Operation(op) => match op {
-            Op::Source(_) => 0,
+            Op::Source(_) | Op::Constant(_) => 0,
             Op::Logic(_) => 2,
             Op::Select { yes, no } => 1 + [yes, no].into_iter().filter(|o| matches!(o, Operand::Input(_))).count(),
             _ => 1,

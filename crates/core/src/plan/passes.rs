@@ -1,9 +1,12 @@
 //! The passes that turn a plan as written into one that can be run, in their order.
 
+mod fold;
 mod fuse;
 mod merge;
 mod simplify;
 mod views;
+#[cfg(test)]
+mod tests;
 
 use super::Plan;
 
@@ -20,6 +23,8 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     // First: fewer steps for all the others. Relabelled chunks, nodata and grids have done their work at build.
     Pass { name: "simplify", run: simplify::simplify },
+    // Before views are pushed: what is decided needs no pixels of anything.
+    Pass { name: "fold constants", run: fold::fold },
     // Before merging: windows and repeats that meet at a source become one view, and equal views one step.
     Pass { name: "push views to the sources", run: views::push_views },
     // Before fusing: a step that two users share is one register of their program.

@@ -23,6 +23,7 @@ fn pixel(node: &Node, at: [usize; 4]) -> Scalar {
     match &node.op {
         Op::Source(source) => source_pixel(source.as_ref(), at),
         Op::View { view, .. } => input(0, std::array::from_fn(|axis| view.axes[axis].read(at[axis]))),
+        Op::Constant(value) => *value,
         Op::Relabel { .. } => input(0, at),
         Op::IsIn(values) => Scalar::Bool(values.contains(&input(0, at))),
         Op::Compare { op, value, nodata } => {

@@ -83,8 +83,10 @@ pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Resu
 pub(crate) fn condition(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
     let raster = expression(rng, shape, depth)?;
     let (a, b) = (raster.isin([1 + rng.below(5), 6, 7])?, raster.gt(1 + rng.below(9))?);
-    Ok(match rng.below(4) {
+    Ok(match rng.below(5) {
         0 => a,
+        // What the interval decides, but for nodata.
+        4 => (&raster.le(255)? & &a).check()?,
         1 => (!&b).check()?,
         2 => (&a | &b).check()?,
         _ => raster.valid()?,

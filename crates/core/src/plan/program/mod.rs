@@ -8,6 +8,7 @@ pub(crate) use evaluate::{Evaluation, Known, Leaves};
 
 use crate::dtype::{DType, Scalar};
 use crate::expr::{CompareOp, LogicOp, Op, Operand, Overflow};
+use crate::interval::Interval;
 use crate::kernel::ValueSet;
 use crate::meta::Meta;
 use strip::STRIP;
@@ -42,6 +43,7 @@ struct Instruction {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Kernel {
+    Fill(Scalar),
     IsIn(Register, ValueSet),
     Compare(Register, CompareOp, Scalar, Option<Scalar>),
     Valid(Register, Option<Scalar>),
@@ -71,16 +73,19 @@ pub struct Program {
 pub(crate) struct ProgramBuilder {
     leaves: Vec<Leaf>,
     instructions: Vec<Instruction>,
+    /// The values that pixels of each leaf, and of each instruction, can have.
+    intervals: (Vec<Interval>, Vec<Interval>),
 }
 
 impl ProgramBuilder {
     pub(crate) const fn new() -> Self {
-        Self { leaves: Vec::new(), instructions: Vec::new() }
+        Self { leaves: Vec::new(), instructions: Vec::new(), intervals: (Vec::new(), Vec::new()) }
     }
 
     pub(crate) fn leaf(&mut self, meta: &Meta) -> Register {
         let varies = std::array::from_fn(|axis| meta.shape[axis] > 1);
         self.leaves.push(Leaf { dtype: meta.dtype, varies });
+        self.intervals.0.push(meta.interval);
         Register::Leaf(self.leaves.len() - 1)
     }
 
@@ -90,9 +95,13 @@ impl ProgramBuilder {
             let other = self.varies(*input);
             std::array::from_fn(|axis| varies[axis] || other[axis])
         });
+        let exact = |dtype: &DType, input: &Register| {
+            dtype.holds_all_of(self.dtype(*input)) || dtype.is_integer() && self.interval(*input).fits(*dtype)
+        };
         let may_fail = inputs.iter().any(|input| self.may_fail(*input))
-            || matches!(op, Op::Cast { dtype, .. } if !inputs.iter().all(|input| dtype.holds_all_of(self.dtype(*input))));
+            || matches!(op, Op::Cast { dtype, .. } if !inputs.iter().all(|input| exact(dtype, input)));
         self.instructions.push(Instruction { kernel, dtype: meta.dtype, varies, may_fail, name: op.to_string() });
+        self.intervals.1.push(meta.interval);
         Register::Result(self.instructions.len() - 1)
     }
 
@@ -114,6 +123,13 @@ impl ProgramBuilder {
         }
     }
 
+    fn interval(&self, register: Register) -> Interval {
+        match register {
+            Register::Leaf(index) => self.intervals.0[index],
+            Register::Result(index) => self.intervals.1[index],
+        }
+    }
+
     fn may_fail(&self, register: Register) -> bool {
         matches!(register, Register::Result(index) if self.instructions[index].may_fail)
     }
@@ -124,6 +140,7 @@ impl ProgramBuilder {
             Operand::Constant(value) => Source::Value(*value),
         };
         match op {
+            Op::Constant(value) => Kernel::Fill(*value),
             Op::IsIn(values) => Kernel::IsIn(inputs[0], ValueSet::new(values)),
             Op::Compare { op, value, nodata } => Kernel::Compare(inputs[0], *op, *value, *nodata),
             Op::Valid { nodata } => Kernel::Valid(inputs[0], *nodata),
@@ -152,6 +169,7 @@ impl Kernel {
     /// The registers that it reads.
     fn inputs(&self) -> Vec<Register> {
         match self {
+            Self::Fill(_) => Vec::new(),
             Self::IsIn(input, _)
             | Self::Compare(input, ..)
             | Self::Valid(input, _)

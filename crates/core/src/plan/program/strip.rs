@@ -162,6 +162,7 @@ impl<'a> Reader<'a> {
 
     fn run(&self, kernel: &Kernel, out: SliceMut<'_>) -> Result<(), kernel::Misfit> {
         match kernel {
+            Kernel::Fill(value) => kernel::fill(*value, out),
             Kernel::IsIn(input, set) => kernel::is_in(self.read(*input), set, as_bool(out)),
             Kernel::Compare(input, op, value, nodata) => {
                 kernel::compare(self.read(*input), *op, *value, *nodata, as_bool(out));
