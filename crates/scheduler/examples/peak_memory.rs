@@ -290,9 +290,9 @@ impl Work for Stage<'_> {
         Ok(match self.step(task) {
             Step::Fetch { .. } => unreachable!("an I/O task is not executed"),
             Step::Decode => decode(&inputs[0], &self.pool),
-            Step::Halve { columns } => halve(&inputs, columns, &self.pool),
+            Step::Halve { columns } => halve(inputs, columns, &self.pool),
             Step::Encode => encode(&inputs[0], &self.pool),
-            Step::MeanEncoded => encode(&mean(&inputs, &self.pool), &self.pool),
+            Step::MeanEncoded => encode(&mean(inputs, &self.pool), &self.pool),
         })
     }
 
