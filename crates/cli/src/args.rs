@@ -112,6 +112,9 @@ pub(crate) struct RunArgs {
     /// Bytes held at most, such as 512M or 2G; a quarter of the machine's memory by default.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,
+    /// Write what each thread did when, as JSON for ui.perfetto.dev or chrome://tracing; also where the run fails.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
     /// Show on standard error how far it is.
     #[arg(long)]
     pub(crate) progress: bool,

@@ -12,7 +12,7 @@ pub(crate) use input::Input;
 use std::path::Path;
 
 use swath::prelude::*;
-use swath::{Detail, LazyRaster, Run, Sink};
+use swath::{Detail, LazyRaster, Run, Sink, Trace};
 
 use crate::args::{CalcArgs, RunArgs};
 use crate::failure::Failure;
@@ -50,6 +50,9 @@ pub(crate) fn help() -> String {
 }
 
 pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
+    if args.output.is_none() && args.run.trace.is_some() {
+        return Err(Failure::Usage("--trace tells of a run: name its output with -o OUT.tif".to_owned()));
+    }
     if args.output.is_none() && !args.show.explain && args.show.dot.is_none() {
         let message = "nothing to do: name the output with -o OUT.tif, or ask for --explain or --dot FILE";
         return Err(Failure::Usage(message.to_owned()));
@@ -111,12 +114,18 @@ fn show(
 }
 
 fn write(sink: &Sink, run: Run, args: &RunArgs) -> Result<(), Failure> {
-    let report = if args.progress {
+    let trace = Trace::new();
+    let run = if args.trace.is_some() { run.traced_by(&trace) } else { run };
+    let written = if args.progress {
         let (run, _bar) = progress::shown(run);
-        sink.run(&run)?
+        sink.run(&run)
     } else {
-        sink.run(&run)?
+        sink.run(&run)
     };
+    // First, as a run that failed is one to look at.
+    let traced = args.trace.as_ref().map_or(Ok(()), |path| trace.write(path));
+    let report = written?;
+    traced?;
     if !args.quiet {
         output::note(format_args!("{}: {report}", sink.path()));
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use swath::{Run, text};
+use swath::{Run, Trace, text};
 use swath_demo::scene::{Scene, SceneOptions};
 use swath_demo::server::RangeServer;
 
@@ -29,7 +29,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
 
     let result = folder.join("band_masked.tif");
     let search = server.url("search.json");
-    let runs = compare(&server, &search, &result, args.threads.get())?;
+    let trace = Trace::new();
+    let runs = compare(&server, &search, &result, args.threads.get(), &trace)?;
+    trace.write(folder.join("trace.json"))?;
     // Once persisted, all that is left to draw is a task for each block, none with inputs.
     let drawn = pictures::draw(folder, &lesson::one_pass(&search, &result)?)?;
 
@@ -69,13 +71,19 @@ struct Outcome {
     bytes: u64,
 }
 
-/// Runs the lesson three ways, and checks that all write the same file.
-fn compare(server: &RangeServer, search: &str, result: &Path, threads: usize) -> Result<Vec<Outcome>, Failure> {
+/// Runs the lesson three ways, the last of them traced, and checks that all write the same file.
+fn compare(
+    server: &RangeServer,
+    search: &str,
+    result: &Path,
+    threads: usize,
+    trace: &Trace,
+) -> Result<Vec<Outcome>, Failure> {
     let workers = |count: usize| if count == 1 { "1 worker".to_owned() } else { format!("{count} workers") };
     let ways = [
         ("serial".to_owned(), Run::serial()),
         (workers(1), Run::threads(1)),
-        (workers(threads), Run::threads(threads)),
+        (workers(threads), Run::threads(threads).traced_by(trace)),
     ];
     let mut outcomes = Vec::new();
     let mut written: Option<Vec<u8>> = None;
@@ -149,6 +157,7 @@ fn files(folder: &Path, svg: bool) -> String {
         (graph, "each task of that pass, from request to block of the output"),
         ("graph-layers.dot", "the kinds of tasks, with how many there are"),
         ("graph-operations.dot", "the operations alone"),
+        ("trace.json", "who did what when in the last run, for ui.perfetto.dev"),
         ("scene/", "the generated scene, and search.json, which lists it"),
     ] {
         table.push_str(&format!("  {name:<22}{about}\n"));

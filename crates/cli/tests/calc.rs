@@ -74,6 +74,26 @@ fn explaining_and_drawing_run_nothing_without_need() {
 }
 
 #[test]
+fn a_trace_is_written_beside_the_output_and_after_a_failure() {
+    let folder = Folder::with_rasters();
+    let fixed = ["calc", LESSON, "visual=visual.tif@0", "scl=scl.tif", "-q", "--trace", "trace.json"];
+    let error = folder.swath(&fixed).failed(2);
+    assert!(error.contains("-o OUT.tif"), "{error}");
+    assert_eq!(folder.swath(&[&fixed[..], &["-o", "out.tif"]].concat()).fine(), "");
+    let trace = || serde_json::from_slice::<serde_json::Value>(&fs::read(folder.path("trace.json")).unwrap()).unwrap();
+    assert_eq!(trace()["otherData"]["runs"][0]["outputs"][0], "out.tif");
+    assert!(trace()["traceEvents"].as_array().unwrap().iter().any(|event| event["name"] == "commit"));
+
+    // A file whose index is whole, and whose last blocks are not.
+    let mut bytes = fs::read(folder.path("visual.tif")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xff);
+    fs::write(folder.path("visual.tif"), bytes).unwrap();
+    folder.swath(&["calc", "v == 3", "v=visual.tif", "-o", "new.tif", "--trace", "trace.json"]).failed(1);
+    assert!(trace()["otherData"]["runs"][0]["error"].is_string());
+}
+
+#[test]
 fn a_uri_may_have_at_signs_and_equal_signs() {
     let folder = Folder::with_rasters();
     fs::copy(folder.path("visual.tif"), folder.path("a=b@2.tif")).unwrap();

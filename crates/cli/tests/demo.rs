@@ -21,6 +21,7 @@ fn the_demo_compares_three_runs_and_leaves_its_files() {
         "graph.dot",
         "preview.png",
         "scene",
+        "trace.json",
     ] {
         assert!(left.iter().any(|file| file == name), "{name} in {left:?}");
     }

@@ -18,6 +18,8 @@ pub struct TaskEvent {
     pub task: TaskId,
     /// What happened to it.
     pub step: Step,
+    /// The index of the worker that tells it.
+    pub worker: usize,
     /// Bytes accounted when the scheduler last decided something.
     pub live_bytes: u64,
 }
@@ -29,16 +31,16 @@ pub enum Step {
     Started {
         /// Where it runs.
         lane: Lane,
-        /// The index of the worker that starts it.
-        worker: usize,
     },
-    /// Its value is there.
+    /// Its value is there; of an I/O task, a worker has taken its reply.
     Finished {
         /// The value's real size.
         bytes: u64,
     },
     /// It failed, or its delivery did.
     Failed,
+    /// Its value is about to be delivered.
+    Delivering,
     /// Its value was delivered.
     Delivered,
     /// Its value was given back to the budget.

@@ -210,36 +210,37 @@ impl<'a, W: Work> Execution<'a, W> {
     fn run(&self, job: Job, hands: &mut Hands<'_, W>) -> Event {
         match job {
             Job::Execute(task) => self.execute(task, hands),
-            Job::Deliver(task) => self.deliver(task),
+            Job::Deliver(task) => self.deliver(task, hands.worker),
         }
     }
 
     fn execute(&self, task: TaskId, hands: &mut Hands<'_, W>) -> Event {
         let inputs = &mut hands.inputs;
         self.slots.fetch(self.graph.dependencies(task), inputs);
-        self.observe(task, Step::Started { lane: Lane::Cpu, worker: hands.worker });
+        self.observe(task, hands.worker, Step::Started { lane: Lane::Cpu });
         let outcome = contain(|| {
             let value = self.work.execute(task, inputs);
             inputs.clear();
             value
         });
         inputs.clear();
-        self.book(task, outcome)
+        self.book(task, hands.worker, outcome)
     }
 
-    fn deliver(&self, task: TaskId) -> Event {
+    fn deliver(&self, task: TaskId, worker: usize) -> Event {
         let value = self.slots.take(task);
+        self.observe(task, worker, Step::Delivering);
         match contain(|| self.work.deliver(task, value)) {
             Ok(()) => {
-                self.observe(task, Step::Delivered);
+                self.observe(task, worker, Step::Delivered);
                 Event::Delivered { task }
             }
-            Err(failure) => self.fail(task, failure),
+            Err(failure) => self.fail(task, worker, failure),
         }
     }
 
     /// Puts a task's value, or failure, where it belongs.
-    fn book(&self, task: TaskId, outcome: Outcome<W::Value, W::Error>) -> Event {
+    fn book(&self, task: TaskId, worker: usize, outcome: Outcome<W::Value, W::Error>) -> Event {
         let measured = outcome.and_then(|value| {
             let bytes = contain(|| Ok(self.work.byte_len(&value)))?;
             Ok((value, bytes))
@@ -247,16 +248,16 @@ impl<'a, W: Work> Execution<'a, W> {
         match measured {
             Ok((value, bytes)) => {
                 self.slots.put(task, value);
-                self.observe(task, Step::Finished { bytes });
+                self.observe(task, worker, Step::Finished { bytes });
                 Event::Computed { task, bytes }
             }
-            Err(failure) => self.fail(task, failure),
+            Err(failure) => self.fail(task, worker, failure),
         }
     }
 
-    fn fail(&self, task: TaskId, failure: Failure<W::Error>) -> Event {
+    fn fail(&self, task: TaskId, worker: usize, failure: Failure<W::Error>) -> Event {
         self.failures.record(task, failure);
-        self.observe(task, Step::Failed);
+        self.observe(task, worker, Step::Failed);
         Event::Failed { task }
     }
 
@@ -265,7 +266,7 @@ impl<'a, W: Work> Execution<'a, W> {
         // The worker's own events go first: the first job of their commands is the best one for this worker.
         self.inbox.take(&mut hands.answers);
         for (task, outcome) in hands.answers.drain(..) {
-            hands.events.push(self.book(task, outcome));
+            hands.events.push(self.book(task, hands.worker, outcome));
         }
         if hands.pace.is_due() {
             hands.pace.measure(Instant::now());
@@ -300,7 +301,7 @@ impl<'a, W: Work> Execution<'a, W> {
         self.take_jobs(hands);
         for command in hands.commands.drain(..) {
             match command {
-                Command::Free(task) => self.observe(task, Step::Freed),
+                Command::Free(task) => self.observe(task, hands.worker, Step::Freed),
                 Command::Begin(task) if !self.is_over() => {
                     hands.events.extend(self.begin(task, hands.worker, &mut hands.inputs));
                 }
@@ -330,7 +331,7 @@ impl<'a, W: Work> Execution<'a, W> {
 
     /// Begins an I/O task; tells if that panicked.
     fn begin(&self, task: TaskId, worker: usize, inputs: &mut Vec<Arc<W::Value>>) -> Option<Event> {
-        self.observe(task, Step::Started { lane: Lane::Io, worker });
+        self.observe(task, worker, Step::Started { lane: Lane::Io });
         self.slots.fetch(self.graph.dependencies(task), inputs);
         let reply = Reply::new(task, &self.inbox);
         let begun = contain(|| {
@@ -340,7 +341,7 @@ impl<'a, W: Work> Execution<'a, W> {
         inputs.clear();
         // Subtle: the panic dropped the reply, and another worker may end the run over it at any time. Recorded here,
         // before this worker leaves, the panic is known to finish in any case.
-        begun.err().map(|failure| self.fail(task, failure))
+        begun.err().map(|failure| self.fail(task, worker, failure))
     }
 
     /// Takes jobs and events from the first desk that has any; the own one may be shared.
@@ -370,10 +371,10 @@ impl<'a, W: Work> Execution<'a, W> {
         self.inbox.has_mail() || self.is_over() || self.desks.iter().any(|desk| !desk.is_empty())
     }
 
-    fn observe(&self, task: TaskId, step: Step) {
+    fn observe(&self, task: TaskId, worker: usize, step: Step) {
         if let Some(observer) = &self.control.observer {
             let live_bytes = self.live_bytes.load(Ordering::Relaxed);
-            observer.event(&TaskEvent { task, step, live_bytes });
+            observer.event(&TaskEvent { task, step, worker, live_bytes });
         }
     }
 }

@@ -75,7 +75,7 @@ impl<'a, W: Work> Serial<'a, W> {
     fn step(&mut self, task: TaskId) -> Result<(), Error<W::Error>> {
         let spec = self.graph.spec(task);
         self.take_bytes(spec.scratch + spec.output);
-        self.observe(task, Step::Started { lane: spec.lane, worker: 0 });
+        self.observe(task, Step::Started { lane: spec.lane });
         let value = match spec.lane {
             Lane::Cpu => self.execute(task),
             Lane::Io => self.await_reply(task).ok_or(Error::Cancelled)?,
@@ -143,6 +143,7 @@ impl<'a, W: Work> Serial<'a, W> {
             return Ok(());
         }
         if deliver {
+            self.observe(task, Step::Delivering);
             let delivered = contain(|| self.work.deliver(task, value));
             delivered.map_err(|failure| self.fail(task, failure))?;
             self.observe(task, Step::Delivered);
@@ -181,7 +182,7 @@ impl<'a, W: Work> Serial<'a, W> {
 
     fn observe(&self, task: TaskId, step: Step) {
         if let Some(observer) = &self.control.observer {
-            observer.event(&TaskEvent { task, step, live_bytes: self.live_bytes });
+            observer.event(&TaskEvent { task, step, worker: 0, live_bytes: self.live_bytes });
         }
     }
 }

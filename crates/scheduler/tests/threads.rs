@@ -507,7 +507,8 @@ fn an_observer_sees_every_step_of_a_task_in_order() {
             _ => execute(&graph, &script, &limits(threads), &control),
         };
         assert_eq!(result.expect("nothing fails").io_started, 1);
-        let expected = ["Started Finished Freed ", "Started Finished Delivered Freed ", "Started Finished Freed "];
+        let expected =
+            ["Started Finished Freed ", "Started Finished Delivering Delivered Freed ", "Started Finished Freed "];
         assert_eq!(*steps.lock(), expected, "{threads} threads");
     }
 }

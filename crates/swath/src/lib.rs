@@ -54,6 +54,7 @@ mod quicklook;
 mod run;
 mod sink;
 mod stac;
+mod trace;
 
 pub use compute::{Compute, raster};
 pub use explain::{Explain, Prediction};
@@ -62,6 +63,7 @@ pub use quicklook::{Colors, Quicklook};
 pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk};
 pub use sink::Sink;
 pub use stac::{Asset, Item, ItemCollection};
+pub use trace::Trace;
 
 pub use ndarray;
 pub use swath_core::buffer::{Buffer, Pixel};

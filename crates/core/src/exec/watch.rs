@@ -16,11 +16,19 @@ pub trait Watch: Sync {
 pub enum Step {
     /// A block is decoded; of a local file, so many bytes are read for it.
     Decode {
+        /// Position among the run's sources.
+        source: usize,
+        /// Number of the block.
+        block: usize,
         /// Bytes read from a local file.
         local_bytes: u64,
     },
     /// A block's stored bytes are taken as they are.
     Copy {
+        /// Position among the run's sources.
+        source: usize,
+        /// Number of the block.
+        block: usize,
         /// Bytes read from a local file.
         local_bytes: u64,
     },

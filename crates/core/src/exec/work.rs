@@ -140,7 +140,7 @@ impl Tasks {
     /// The pixels of a block, from `given` if that has them or the bytes to decode.
     fn decode(&self, source: usize, block: usize, given: Option<&Value>, watch: &dyn Watch) -> Result<Arc<Chunk>> {
         let (bytes, local_bytes) = self.bytes(source, block, given)?;
-        watch.begin(Step::Decode { local_bytes });
+        watch.begin(Step::Decode { source, block, local_bytes });
         self.sources[source].source.decode(block, &bytes)
     }
 
@@ -153,7 +153,7 @@ impl Tasks {
         watch: &dyn Watch,
     ) -> Result<ChunkValue> {
         let (bytes, local_bytes) = self.bytes(source, block, given)?;
-        watch.begin(Step::Decode { local_bytes });
+        watch.begin(Step::Decode { source, block, local_bytes });
         let source = &self.sources[source].source;
         Ok(match source.encoded(block, &bytes)? {
             Some(bytes) => ChunkValue::Encoded { pixels: Some(source.decode(block, &bytes)?), bytes },
@@ -166,7 +166,7 @@ impl Tasks {
         let (bytes, local_bytes) = self.bytes(source, block, given)?;
         let stored = self.sources[source].source.encoded(block, &bytes)?;
         if stored.is_some() {
-            watch.begin(Step::Copy { local_bytes });
+            watch.begin(Step::Copy { source, block, local_bytes });
         }
         Ok(stored)
     }
@@ -270,6 +270,7 @@ impl Blocks for TaskBlocks<'_> {
             Some(Value::Block(value)) => Ok(value.clone()),
             given => {
                 let value = ChunkValue::Dense(self.tasks.decode(source, block, given, self.watch)?);
+                self.watch.begin(Step::Compute);
                 self.read.push(((source, block), value.clone()));
                 Ok(value)
             }

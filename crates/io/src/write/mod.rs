@@ -17,3 +17,4 @@ mod target;
 pub use format::Format;
 pub use geotiff::GeoTiffSink;
 pub use options::{BigTiff, GeoTiffOptions};
+pub use target::write_whole;

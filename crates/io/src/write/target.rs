@@ -25,6 +25,33 @@ pub(super) trait Target: fmt::Debug + Send {
     fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()>;
 }
 
+/// Writes a file of any content, all or nothing: `content` writes it beside its name, and it is renamed at the end.
+///
+/// # Errors
+/// `NotFound` where the directory does not exist, `InvalidInput` where the path names no file that can be written,
+/// `Unavailable` where writing fails.
+pub fn write_whole(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let location = Location::parse(path)?;
+    let mut target = location.create(0, false, None)?;
+    let written = content(&mut Appending(target.as_mut())).and_then(|()| target.finish(&[]));
+    written
+        .map_err(|error| Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", location.name()), error))
+}
+
+/// A target as a writer.
+struct Appending<'a>(&'a mut dyn Target);
+
+impl Write for Appending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What an output is called, resolved to where it can be written.
 #[derive(Debug, Clone)]
 pub(super) struct Location {

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::exec::{Lane, Origin, Step, Target, TaskKind, Tasks, Value, Watch};
+use swath_core::source::Fetched;
 use swath_core::text::bytes;
 use swath_scheduler::{
-    Cancel, Control, Error as SchedulerError, Graph, GraphBuilder, Limits, Observer, Reply, SerialPeak, TaskId,
-    TaskSpec, Work,
+    Cancel, Control, Error as SchedulerError, Graph, GraphBuilder, Limits, Observer, Reply, SerialPeak, TaskEvent,
+    TaskId, TaskSpec, Work,
     order::{self, Order},
 };
 
@@ -19,6 +20,7 @@ use super::in_flight::InFlight;
 use super::progress::Watcher;
 use super::report::OutputBlocks;
 use super::{Report, Run, Workers};
+use crate::trace::{About, Activity, Answer, Recorder, TaskNote};
 
 /// The tasks of a plan as a graph that can be scheduled.
 fn graph(tasks: &Tasks) -> Graph {
@@ -163,9 +165,20 @@ where
         let in_flight = Arc::clone(&in_flight);
         move || in_flight.abort_from(0)
     });
-    let work = TaskWork { planned, deliver, cancel: &run.cancel, counters: &counters, in_flight: &in_flight };
-    let observer = run.progress.clone().map(|watch| Arc::new(Watcher::new(watch, tasks.len())) as Arc<dyn Observer>);
-    let control = Control { cancel: run.cancel.clone(), observer };
+    let recorder = run.trace.as_ref().map(|trace| trace.begin(run.worker_count(), tasks.len()));
+    let observers = Observers {
+        progress: run.progress.clone().map(|watch| Watcher::new(watch, tasks.len())),
+        recorder: recorder.clone(),
+    };
+    let work = TaskWork {
+        planned,
+        deliver,
+        cancel: &run.cancel,
+        counters: &counters,
+        in_flight: &in_flight,
+        recorder: recorder.as_ref(),
+    };
+    let control = Control { cancel: run.cancel.clone(), observer: observers.shared() };
     let result = match run.workers {
         Workers::Serial => swath_scheduler::execute_serial(graph, &work, &control),
         Workers::Threads(threads) => {
@@ -174,6 +187,9 @@ where
             swath_scheduler::execute(graph, &work, &limits, &control)
         }
     };
+    if let (Some(trace), Some(recorder)) = (&run.trace, recorder) {
+        trace.end(&recorder, about(run, planned, result.as_ref().err()));
+    }
     let summary = result.map_err(|error| to_error(planned, error))?;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (decoded, copied) = (count(&counters.decoded), count(&counters.copied));
@@ -216,10 +232,63 @@ struct Counters {
     outputs: [AtomicU64; 3],
 }
 
+/// Those who are told of a run.
+struct Observers {
+    progress: Option<Watcher>,
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl Observers {
+    /// As the scheduler wants it: nobody at all where there is none.
+    fn shared(self) -> Option<Arc<dyn Observer>> {
+        let is_any = self.progress.is_some() || self.recorder.is_some();
+        is_any.then(|| Arc::new(self) as Arc<dyn Observer>)
+    }
+}
+
+impl Observer for Observers {
+    fn event(&self, event: &TaskEvent) {
+        if let Some(recorder) = &self.recorder {
+            recorder.event(event);
+        }
+        if let Some(progress) = &self.progress {
+            progress.event(event);
+        }
+    }
+}
+
+/// What a trace says of a run beside its events.
+fn about(run: &Run, planned: &Planned, error: Option<&SchedulerError<Error>>) -> About {
+    let Planned { tasks, graph, held, .. } = planned;
+    let note = |rank: TaskId| {
+        let task = planned.task(rank);
+        let (kind, source) = match tasks.kind(task) {
+            TaskKind::Fetch { source, .. } => ("fetch", Some(source)),
+            TaskKind::Decode { source, .. } => ("decode", Some(source)),
+            TaskKind::Look { .. } => ("look", None),
+            TaskKind::Compute { .. } => ("compute", None),
+        };
+        TaskNote { number: task as u32, kind, source, label: tasks.label(task).0.into() }
+    };
+    About {
+        outputs: tasks.stages().iter().map(|stage| stage.name.clone()).collect(),
+        sources: tasks.sources().iter().map(|used| used.source.name().to_owned()).collect(),
+        tasks: graph.tasks().map(note).collect(),
+        memory_limit: run.memory(),
+        held_bytes: *held,
+        error: error.map(|error| match error {
+            SchedulerError::Task { source, .. } => source.chain(),
+            other => other.to_string(),
+        }),
+    }
+}
+
 /// One task on a worker.
 struct Watched<'a> {
+    rank: TaskId,
     cancel: &'a Cancel,
     counters: &'a Counters,
+    recorder: Option<&'a Recorder>,
 }
 
 impl Watch for Watched<'_> {
@@ -228,13 +297,35 @@ impl Watch for Watched<'_> {
     }
 
     fn begin(&self, step: Step) {
+        if let Some(recorder) = self.recorder {
+            recorder.began(self.rank, activity(step));
+        }
         let (counter, read) = match step {
-            Step::Decode { local_bytes } => (&self.counters.decoded, local_bytes),
-            Step::Copy { local_bytes } => (&self.counters.copied, local_bytes),
+            Step::Decode { local_bytes, .. } => (&self.counters.decoded, local_bytes),
+            Step::Copy { local_bytes, .. } => (&self.counters.copied, local_bytes),
             Step::Compute | Step::Encode => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.counters.bytes.fetch_add(read, Ordering::Relaxed);
+    }
+}
+
+fn activity(step: Step) -> Activity {
+    match step {
+        Step::Decode { source, block, .. } => Activity::Decode { source: source as u32, block: block as u32 },
+        Step::Copy { source, block, .. } => Activity::Copy { source: source as u32, block: block as u32 },
+        Step::Compute => Activity::Compute,
+        Step::Encode => Activity::Encode,
+    }
+}
+
+fn answer(result: &Result<Value>) -> Answer {
+    match result {
+        Ok(Value::Bytes(Fetched { offset, bytes, requests })) => {
+            Answer::Bytes { first: *offset, len: bytes.len() as u64, requests: *requests }
+        }
+        Ok(_) => Answer::Skipped,
+        Err(_) => Answer::Failed,
     }
 }
 
@@ -244,6 +335,7 @@ struct TaskWork<'a, D> {
     cancel: &'a Cancel,
     counters: &'a Arc<Counters>,
     in_flight: &'a Arc<InFlight>,
+    recorder: Option<&'a Arc<Recorder>>,
 }
 
 impl<D> TaskWork<'_, D> {
@@ -258,15 +350,20 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
     type Error = Error;
 
     fn execute(&self, task: TaskId, inputs: &mut Vec<Arc<Value>>) -> Result<Value> {
-        let watch = Watched { cancel: self.cancel, counters: self.counters };
+        let recorder = self.recorder.map(AsRef::as_ref);
+        let watch = Watched { rank: task, cancel: self.cancel, counters: self.counters, recorder };
         let result = self.planned.tasks.execute(self.planned.task(task), inputs, &watch);
         self.abort_after(task, result)
     }
 
     fn begin(&self, task: TaskId, inputs: &[Arc<Value>], reply: Reply<Value, Error>) {
         let (counters, in_flight) = (Arc::clone(self.counters), Arc::clone(self.in_flight));
-        let answer = move |result: Result<Value>| {
+        let recorded = self.recorder.map(|recorder| recorder.fetch(task));
+        let send = move |result: Result<Value>| {
             in_flight.ended(task.0);
+            if let Some(fetch) = recorded {
+                fetch.end(answer(&result));
+            }
             if let Ok(Value::Bytes(fetched)) = &result {
                 counters.requests.fetch_add(u64::from(fetched.requests), Ordering::Relaxed);
                 counters.bytes.fetch_add(fetched.bytes.len() as u64, Ordering::Relaxed);
@@ -276,7 +373,7 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
             }
             reply.send(result);
         };
-        self.in_flight.begin(task.0, || self.planned.tasks.begin(self.planned.task(task), inputs, Box::new(answer)));
+        self.in_flight.begin(task.0, || self.planned.tasks.begin(self.planned.task(task), inputs, Box::new(send)));
     }
 
     fn deliver(&self, task: TaskId, value: Value) -> Result<()> {

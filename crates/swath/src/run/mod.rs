@@ -33,6 +33,7 @@ use swath_core::value::ChunkValue;
 use self::engine::Planned;
 use crate::memory::default_limit;
 use crate::sink::Sink;
+use crate::trace::Trace;
 
 /// How expressions are run: on how many threads, in how much memory, watched and stopped by whom.
 ///
@@ -57,6 +58,7 @@ pub struct Run {
     passthrough: bool,
     cancel: Cancel,
     progress: Option<progress::Watch>,
+    trace: Option<Trace>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +99,7 @@ impl Run {
             passthrough: true,
             cancel: Cancel::new(),
             progress: None,
+            trace: None,
         }
     }
 
@@ -149,6 +152,14 @@ impl Run {
     #[must_use]
     pub fn on_progress(mut self, watch: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(watch));
+        self
+    }
+
+    /// Records in `trace` what each thread does when; several runs may share it. Chunks of a [`serial`](Self::serial)
+    /// run, which are computed when they are asked for, are not recorded.
+    #[must_use]
+    pub fn traced_by(mut self, trace: &Trace) -> Self {
+        self.trace = Some(trace.clone());
         self
     }
 
