@@ -60,7 +60,7 @@ pub use compute::{Compute, raster};
 pub use explain::{Explain, Prediction};
 pub use open::{OpenOptions, info, open};
 pub use quicklook::{Colors, Quicklook};
-pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk};
+pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk, Threads};
 pub use sink::Sink;
 pub use stac::{Asset, Item, ItemCollection};
 pub use trace::Trace;

@@ -67,7 +67,7 @@ impl ChunkStream {
             Workers::Serial => {
                 State::Serial { serial: Serial::new(Shared(Arc::clone(&planned))), cancel: run.cancel.clone() }
             }
-            Workers::Threads(_) => drive(run, Arc::clone(&planned))?,
+            Workers::Threads(_) | Workers::Brought(..) => drive(run, Arc::clone(&planned))?,
         };
         Ok(Self { planned, state })
     }
@@ -94,7 +94,9 @@ fn window(meta: &Meta, region: &Region) -> Meta {
 fn drive(run: &Run, planned: Arc<Planned>) -> Result<State> {
     let (sender, chunks) = bounded(0);
     let cancel = run.cancel.child();
-    let run = Run { cancel: cancel.clone(), ..run.clone() };
+    // Threads that the caller brings may be those that wait for chunks.
+    let workers = Workers::Threads(run.worker_count());
+    let run = Run { cancel: cancel.clone(), workers, ..run.clone() };
     let driver = thread::Builder::new().name("swath-chunks".into()).spawn(move || {
         let hand_over = |_: usize, value: Value| {
             for piece in pieces(value) {

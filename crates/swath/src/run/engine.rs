@@ -2,7 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -11,15 +11,15 @@ use swath_core::exec::{Lane, Origin, Step, Target, TaskKind, Tasks, Value, Watch
 use swath_core::source::Fetched;
 use swath_core::text::bytes;
 use swath_scheduler::{
-    Cancel, Control, Error as SchedulerError, Graph, GraphBuilder, Limits, Observer, Reply, SerialPeak, TaskEvent,
-    TaskId, TaskSpec, Work,
+    Cancel, Control, Error as SchedulerError, Execution, Graph, GraphBuilder, Limits, Observer, Reply, SerialPeak,
+    Summary, TaskEvent, TaskId, TaskSpec, Work,
     order::{self, Order},
 };
 
 use super::in_flight::InFlight;
 use super::progress::Watcher;
 use super::report::OutputBlocks;
-use super::{Report, Run, Workers};
+use super::{Report, Run, Threads, Workers};
 use crate::trace::{About, Activity, Answer, Recorder, TaskNote};
 
 /// The tasks of a plan as a graph that can be scheduled.
@@ -179,13 +179,12 @@ where
         recorder: recorder.as_ref(),
     };
     let control = Control { cancel: run.cancel.clone(), observer: observers.shared() };
-    let result = match run.workers {
+    let bytes = run.memory().saturating_sub(*held);
+    let limits = Limits { threads: run.worker_count(), io_in_flight: run.io_in_flight, bytes };
+    let result = match &run.workers {
         Workers::Serial => swath_scheduler::execute_serial(graph, &work, &control),
-        Workers::Threads(threads) => {
-            let bytes = run.memory().saturating_sub(*held);
-            let limits = Limits { threads, io_in_flight: run.io_in_flight, bytes };
-            swath_scheduler::execute(graph, &work, &limits, &control)
-        }
+        Workers::Threads(_) => swath_scheduler::execute(graph, &work, &limits, &control),
+        Workers::Brought(threads, _) => execute_on(threads.as_ref(), graph, &work, &limits, &control),
     };
     if let (Some(trace), Some(recorder)) = (&run.trace, recorder) {
         trace.end(&recorder, about(run, planned, result.as_ref().err()));
@@ -210,6 +209,25 @@ where
         },
         output_bytes: 0,
     })
+}
+
+/// Runs tasks on threads that the caller brings, and on this one if none of them came.
+fn execute_on<W: Work>(
+    threads: &dyn Threads,
+    graph: &Graph,
+    work: &W,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Summary, SchedulerError<W::Error>> {
+    let execution = Execution::new(graph, work, limits, control)?;
+    let came = AtomicUsize::new(0);
+    threads.run(limits.threads, &|| {
+        let worker = came.fetch_add(1, Ordering::Relaxed);
+        if worker < limits.threads {
+            execution.worker_loop(worker);
+        }
+    });
+    execution.finish()
 }
 
 /// Aborts what is under way when a run ends, in whichever way.

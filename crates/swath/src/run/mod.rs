@@ -7,6 +7,7 @@ mod in_flight;
 mod outputs;
 mod progress;
 mod report;
+mod threads;
 
 pub use chunks::{ChunkStream, StreamedChunk};
 pub use future::RunFuture;
@@ -14,6 +15,7 @@ pub use outputs::Outputs;
 pub use progress::Progress;
 pub use report::{OutputBlocks, Report};
 pub use swath_scheduler::Cancel;
+pub use threads::Threads;
 
 use std::sync::Arc;
 
@@ -61,11 +63,14 @@ pub struct Run {
     trace: Option<Trace>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 enum Workers {
     /// The caller's thread, one task and one request at a time.
     Serial,
+    /// So many new ones.
     Threads(usize),
+    /// So many of the caller's.
+    Brought(Arc<dyn Threads>, usize),
 }
 
 /// Requests begun and not answered at most, unless told otherwise: as many as an [`Io`](crate::Io) lets one
@@ -88,6 +93,14 @@ impl Run {
     /// swath would do.
     pub fn serial() -> Self {
         Self::new(Workers::Serial)
+    }
+
+    /// Runs on threads that you have, `count` of them at most: a pool, or the calling thread alone; see [`Threads`].
+    ///
+    /// [`chunks`](Self::chunks) has as many threads of its own instead: whoever takes the chunks and the run that
+    /// computes them go on at the same time, and a pool whose threads all wait for chunks would never compute any.
+    pub fn on(threads: impl Threads + 'static, count: usize) -> Self {
+        Self::new(Workers::Brought(Arc::new(threads), count.max(1)))
     }
 
     fn new(workers: Workers) -> Self {
@@ -280,7 +293,7 @@ impl Run {
     pub(crate) const fn worker_count(&self) -> usize {
         match self.workers {
             Workers::Serial => 1,
-            Workers::Threads(count) => count,
+            Workers::Threads(count) | Workers::Brought(_, count) => count,
         }
     }
 
@@ -365,7 +378,7 @@ impl Run {
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Run")
-            .field("workers", &self.workers)
+            .field("workers", &self.worker_count())
             .field("memory", &self.memory())
             .field("io_in_flight", &self.io_in_flight)
             .finish_non_exhaustive()
