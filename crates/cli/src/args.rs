@@ -109,6 +109,9 @@ pub(crate) struct RunArgs {
     /// Run on one thread, one task and one request after the other.
     #[arg(long, conflicts_with = "threads")]
     pub(crate) serial: bool,
+    /// Decode, compute and encode every block, even where nothing changes.
+    #[arg(long)]
+    pub(crate) no_passthrough: bool,
     /// Bytes held at most, such as 512M or 2G; a quarter of the machine's memory by default.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,

@@ -91,6 +91,7 @@ fn settings(args: &RunArgs) -> Run {
         (false, Some(threads)) => Run::threads(threads.get()),
         (false, None) => Run::default(),
     };
+    let run = run.passthrough(!args.no_passthrough);
     match args.memory {
         Some(bytes) => run.memory_limit(bytes),
         None => run,
