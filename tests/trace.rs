@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use common::{Random, Served};
 use serde_json::Value;
-use swath::{Cancel, Chunks, ErrorKind, LazyRaster, OpenOptions, Overview, Report, Run, Sink, Trace, prelude::*};
+use swath::{
+    Cancel, Chunks, Detail, DotOptions, ErrorKind, LazyRaster, OpenOptions, Overview, Report, Run, Sink, TaskState,
+    TaskTimes, Trace, prelude::*,
+};
 use swath_demo::server::{Fault, Faults};
 
 /// The lesson, lazily: conditions are looked at, blocks copied, skipped and computed.
@@ -187,6 +190,38 @@ fn a_run_that_is_cancelled_at_any_moment_leaves_a_valid_trace() {
             assert!(seen.file["otherData"]["runs"][0]["error"].is_string());
         }
     }
+}
+
+#[test]
+fn a_drawing_after_a_run_has_its_times_and_states() {
+    let served = Served::new(2200);
+    let (sink, trace) = (sink(&served), Trace::new());
+    let run = Run::threads(2).traced_by(&trace);
+    let dot = |detail: Detail| run.to_dot(&sink, DotOptions::from(detail).with_times(trace.times())).unwrap();
+    assert_eq!(dot(Detail::Layers), sink.to_dot(Detail::Layers).unwrap(), "nothing was measured yet");
+
+    let report = sink.run(&run).unwrap();
+    let times = trace.times().unwrap();
+    assert!(times.tasks.iter().all(|task| task.state == TaskState::Done));
+    assert_eq!(times.tasks.iter().map(|task| task.fetched_bytes).sum::<u64>(), report.bytes);
+    let work: Duration = times.tasks.iter().map(TaskTimes::work).sum();
+    assert!(work > Duration::ZERO && work <= report.wall * 2, "{work:?} of two workers in {:?}", report.wall);
+    let layers = dot(Detail::Layers);
+    for word in ["look at conditions", "decode ", "encode ", "commit ", "% of the work", " in "] {
+        assert!(layers.contains(word), "{word} in {layers}");
+    }
+    assert!(dot(Detail::Chunks).matches("\\nencode ").count() > 0);
+
+    served.server.set_faults(Faults::always(Fault::Status(404, Vec::new())));
+    sink.run(&run).unwrap_err();
+    let times = trace.times().unwrap();
+    assert!(times.tasks.iter().any(|task| task.state == TaskState::Failed));
+    assert!(times.tasks.iter().any(|task| task.state == TaskState::NotReached));
+    assert!(dot(Detail::Layers).contains("failed"));
+
+    let other = swath::raster([1, 8, 8], |_, y, x| (y + x) as u8).unwrap();
+    let error = other.to_dot(DotOptions::from(Detail::Layers).with_times(trace.times())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
 #[test]

@@ -92,7 +92,8 @@ pub(crate) struct ShowArgs {
     /// Print the plan with its requests, bytes, tasks and memory; with this, nothing is run.
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Write the task graph as DOT, to standard output with -; nothing is run unless there is an --output.
+    /// Write the task graph as DOT, to standard output with -; nothing is run unless there is an --output. After a run,
+    /// layers and chunks carry its times.
     #[arg(long, value_name = "FILE")]
     pub(crate) dot: Option<PathBuf>,
     /// How close the graph looks: a node for each operation, kind of task, or task (up to 400).

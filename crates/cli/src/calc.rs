@@ -12,9 +12,9 @@ pub(crate) use input::Input;
 use std::path::Path;
 
 use swath::prelude::*;
-use swath::{Detail, LazyRaster, Run, Sink, Trace};
+use swath::{Detail, DotOptions, Explain, LazyRaster, Run, Sink, Times, Trace};
 
-use crate::args::{CalcArgs, RunArgs};
+use crate::args::{CalcArgs, RunArgs, ShowArgs};
 use crate::failure::Failure;
 use crate::{output, progress};
 
@@ -62,10 +62,9 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
     match &args.output {
         Some(path) => {
             let sink = raster.to_geotiff_with(path, args.format.options())?;
-            show(args, || run.explain(&sink), |detail| sink.to_dot(detail))?;
-            if args.show.explain { Ok(()) } else { write(&sink, run, &args.run) }
+            if args.show.explain { show(args, &run, &sink) } else { write(args, run, &sink) }
         }
-        None => show(args, || run.explain(&raster), |detail| raster.to_dot(detail)),
+        None => show(args, &run, &raster),
     }
 }
 
@@ -99,35 +98,38 @@ fn settings(args: &RunArgs) -> Run {
 }
 
 /// Prints the plan and writes the graph, where asked for.
-fn show(
-    args: &CalcArgs,
-    explain: impl FnOnce() -> swath::Result<String>,
-    draw: impl FnOnce(Detail) -> swath::Result<String>,
-) -> Result<(), Failure> {
+fn show<'a>(args: &CalcArgs, run: &Run, what: impl Into<Explain<'a>>) -> Result<(), Failure> {
+    let what = what.into();
     if args.show.explain {
-        output::print(&explain()?)?;
+        output::print(&run.explain(what)?)?;
     }
-    match args.show.dot.as_deref() {
-        Some(path) if path == Path::new("-") => output::print(&draw(args.show.dot_detail.into())?),
-        Some(path) => output::write_file(path, draw(args.show.dot_detail.into())?),
-        None => Ok(()),
-    }
+    draw(&args.show, run, what, None)
 }
 
-fn write(sink: &Sink, run: Run, args: &RunArgs) -> Result<(), Failure> {
+/// Writes the graph, where asked for, with what was measured of it.
+fn draw(args: &ShowArgs, run: &Run, what: Explain<'_>, times: Option<Times>) -> Result<(), Failure> {
+    let Some(path) = &args.dot else { return Ok(()) };
+    let dot = run.to_dot(what, DotOptions::from(Detail::from(args.dot_detail)).with_times(times))?;
+    if path == Path::new("-") { output::print(&dot) } else { output::write_file(path, dot) }
+}
+
+fn write(args: &CalcArgs, run: Run, sink: &Sink) -> Result<(), Failure> {
     let trace = Trace::new();
-    let run = if args.trace.is_some() { run.traced_by(&trace) } else { run };
-    let written = if args.progress {
-        let (run, _bar) = progress::shown(run);
+    let is_watched = args.run.trace.is_some() || args.show.dot.is_some();
+    let run = if is_watched { run.traced_by(&trace) } else { run };
+    let written = if args.run.progress {
+        let (run, _bar) = progress::shown(run.clone());
         sink.run(&run)
     } else {
         sink.run(&run)
     };
     // First, as a run that failed is one to look at.
-    let traced = args.trace.as_ref().map_or(Ok(()), |path| trace.write(path));
+    let traced = args.run.trace.as_ref().map_or(Ok(()), |path| trace.write(path));
+    let drawn = draw(&args.show, &run, sink.into(), trace.times());
     let report = written?;
     traced?;
-    if !args.quiet {
+    drawn?;
+    if !args.run.quiet {
         output::note(format_args!("{}: {report}", sink.path()));
     }
     Ok(())

@@ -69,8 +69,10 @@ fn explaining_and_drawing_run_nothing_without_need() {
     assert!(graph.starts_with("digraph swath {") && graph.ends_with("}\n"), "{graph}");
     assert_eq!(folder.names(), before);
 
-    assert_eq!(calc(&["--dot", "graph.dot", "-o", "out.tif", "-q"]).fine(), "");
-    assert!(folder.path("out.tif").exists() && folder.path("graph.dot").exists());
+    let run = ["--dot", "graph.dot", "--dot-detail", "layers", "-o", "out.tif", "-q"];
+    assert_eq!(calc(&run).fine(), "");
+    let graph = fs::read_to_string(folder.path("graph.dot")).unwrap();
+    assert!(folder.path("out.tif").exists() && graph.contains("of the work"), "{graph}");
 }
 
 #[test]

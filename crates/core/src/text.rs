@@ -1,5 +1,7 @@
 //! Numbers as a person reads them.
 
+use std::time::Duration;
+
 /// Bytes with a binary unit: `512 B`, `1.5 KiB`, `90.4 MiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -14,6 +16,15 @@ pub fn bytes(count: u64) -> String {
         unit += 1;
     }
     format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A time in three digits or so: `12 µs`, `3.4 ms`, `1.25 s`.
+pub fn seconds(time: Duration) -> String {
+    match time.as_secs_f64() {
+        short if short < 0.000_999_5 => format!("{:.0} µs", short * 1e6),
+        middling if middling < 0.999_5 => format!("{:.1} ms", middling * 1e3),
+        long => format!("{long:.2} s"),
+    }
 }
 
 /// An integer in groups of three digits: `1 048 576`.
@@ -62,6 +73,20 @@ mod tests {
         assert_eq!(bytes(1024), "1.0 KiB");
         assert_eq!(bytes(1024 * 1024 - 1), "1.0 MiB");
         assert_eq!(bytes(90 << 20), "90.0 MiB");
+    }
+
+    #[test]
+    fn times_never_round_up_to_a_thousand_and_more() {
+        for (nanos, text) in [
+            (0, "0 µs"),
+            (999_499, "999 µs"),
+            (999_500, "1.0 ms"),
+            (12_340_000, "12.3 ms"),
+            (999_600_000, "1.00 s"),
+            (61_250_000_000, "61.25 s"),
+        ] {
+            assert_eq!(seconds(Duration::from_nanos(nanos)), text);
+        }
     }
 
     #[test]

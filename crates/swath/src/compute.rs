@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use swath_core::error::Result;
-use swath_core::exec::{Job, RangePolicy, Target};
 use swath_core::expr::LazyRaster;
 use swath_core::meta::Meta;
-use swath_core::plan::dot::{DotOptions, draw};
+use swath_core::plan::dot::DotOptions;
 use swath_core::raster::Raster;
 use swath_core::shape::{ChunkGrid, Dims};
 use swath_core::source::MemorySource;
@@ -68,10 +67,10 @@ pub trait Compute: sealed::Sealed {
     /// Those of the expression and of the sources' indices.
     fn explain(&self) -> Result<String>;
 
-    /// Its task graph as DOT text for Graphviz: as it will run, or [as written](DotOptions::as_written).
+    /// Its task graph as DOT text for Graphviz; see [`Run::to_dot`].
     ///
     /// # Errors
-    /// As [`explain`](Self::explain).
+    /// As [`Run::to_dot`].
     #[doc(alias = "visualize")]
     fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String>;
 }
@@ -110,8 +109,7 @@ impl Compute for LazyRaster {
     }
 
     fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String> {
-        let job = Job::new(&[(self, Target::Pieces)])?;
-        draw(&job, options.into(), || job.tasks(&RangePolicy::default(), true))
+        Run::default().to_dot(self, options)
     }
 }
 

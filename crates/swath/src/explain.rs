@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use swath_core::error::Result;
 use swath_core::exec::{Job, Target, TaskKind, Tasks};
 use swath_core::expr::LazyRaster;
+use swath_core::plan::dot::{self, DotOptions};
 use swath_core::plan::explain::tree;
 use swath_core::text::{bytes, count, counted, short};
 
 use crate::run::{Run, engine};
 use crate::sink::Sink;
 
-/// What can be explained: a lazy raster (as if computed) or a sink.
+/// What can be explained and drawn: a lazy raster (as if computed) or a sink.
 #[derive(Debug, Clone, Copy)]
 pub enum Explain<'a> {
     /// A raster, computed into memory.
@@ -29,6 +30,22 @@ impl<'a> From<&'a LazyRaster> for Explain<'a> {
 impl<'a> From<&'a Sink> for Explain<'a> {
     fn from(sink: &'a Sink) -> Self {
         Self::Sink(sink)
+    }
+}
+
+impl Explain<'_> {
+    fn job(&self) -> Result<Job> {
+        match self {
+            Explain::Raster(raster) => Job::new(&[(*raster, Target::Pieces)]),
+            Explain::Sink(sink) => sink.job(),
+        }
+    }
+
+    fn result_bytes(&self) -> Result<u64> {
+        match self {
+            Explain::Raster(raster) => Ok(raster.meta()?.byte_len()),
+            Explain::Sink(_) => Ok(0),
+        }
     }
 }
 
@@ -61,10 +78,7 @@ struct Planned {
 }
 
 fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
-    let (job, result_bytes) = match what {
-        Explain::Raster(raster) => (Job::new(&[(*raster, Target::Pieces)])?, raster.meta()?.byte_len()),
-        Explain::Sink(sink) => (sink.job()?, 0),
-    };
+    let (job, result_bytes) = (what.job()?, what.result_bytes()?);
     let tasks = run.tasks(&job)?;
     let held = result_bytes + engine::pinned_bytes(&tasks);
     let limit = run.memory();
@@ -79,6 +93,15 @@ fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
     }
     prediction.memory_most = (held + most).clamp(memory_least, limit.max(memory_least));
     Ok(Planned { job, tasks, prediction })
+}
+
+pub(crate) fn draw(run: &Run, what: &Explain<'_>, options: &DotOptions) -> Result<String> {
+    let job = what.job()?;
+    dot::draw(&job, options, || {
+        let tasks = run.tasks(&job)?;
+        options.times.iter().try_for_each(|times| times.check(&tasks))?;
+        Ok(tasks)
+    })
 }
 
 pub(crate) fn predict(run: &Run, what: &Explain<'_>) -> Result<Prediction> {

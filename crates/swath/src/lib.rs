@@ -72,7 +72,7 @@ pub use swath_core::error::{Error, ErrorKind, Result};
 pub use swath_core::exec::RangePolicy;
 pub use swath_core::expr::{CompareOp, Fill, LazyRaster, Overflow, Values};
 pub use swath_core::grid::{Affine, Crs, GeoKeys, Grid};
-pub use swath_core::plan::dot::{Detail, DotOptions};
+pub use swath_core::plan::dot::{Detail, DotOptions, TaskState, TaskTimes, Times};
 pub use swath_core::raster::Raster;
 pub use swath_core::shape::{Dim, Dims, Region};
 pub use swath_core::text;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use swath_core::error::{Error, Result};
-use swath_core::exec::{Job, RangePolicy, Target, source_layout};
+use swath_core::exec::{Job, Target, source_layout};
 use swath_core::expr::LazyRaster;
-use swath_core::plan::dot::{DotOptions, draw};
+use swath_core::plan::dot::DotOptions;
 use swath_core::sink::ChunkSink;
 use swath_io::write::{GeoTiffOptions, GeoTiffSink};
 
@@ -64,14 +64,13 @@ impl Sink {
         Run::default().explain(self)
     }
 
-    /// Its task graph as DOT text for Graphviz: as it will run, or [as written](DotOptions::as_written).
+    /// Its task graph as DOT text for Graphviz; see [`Run::to_dot`].
     ///
     /// # Errors
-    /// As [`explain`](Self::explain).
+    /// As [`Run::to_dot`].
     #[doc(alias = "visualize")]
     pub fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String> {
-        let job = self.job()?;
-        draw(&job, options.into(), || job.tasks(&RangePolicy::default(), true))
+        Run::default().to_dot(self, options)
     }
 
     pub(crate) fn job(&self) -> Result<Job> {

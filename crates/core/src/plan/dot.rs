@@ -1,10 +1,15 @@
 //! Plans drawn: DOT text for Graphviz at three zooms. Own writer, so that golden files depend on no other crate's text.
 
+mod times;
+
+pub use times::{TaskState, TaskTimes, Times};
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use petgraph::graph::NodeIndex;
 
+use self::times::{Layer, Mark, Marks};
 use super::explain::describe;
 use super::{Plan, StepKind};
 use crate::exec::{Job, TaskKind, Tasks, Totals};
@@ -27,24 +32,33 @@ pub enum Detail {
 pub const CHUNK_NODES_MAX: usize = 400;
 
 /// What to draw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DotOptions {
     /// How close it looks.
     pub detail: Detail,
     /// After the optimiser, as it runs (the default); else as written.
     pub optimized: bool,
+    /// What was measured of a run, for layers and chunks as they run.
+    pub times: Option<Times>,
 }
 
 impl DotOptions {
     /// The plan as written, before the optimiser.
     pub const fn as_written(detail: Detail) -> Self {
-        Self { detail, optimized: false }
+        Self { detail, optimized: false, times: None }
+    }
+
+    /// With times and states of a run on layers and chunks: white to orange by the share of the work (of the longest
+    /// task, for chunks), red what failed, grey what did not come to an end.
+    #[must_use]
+    pub fn with_times(self, times: impl Into<Option<Times>>) -> Self {
+        Self { times: times.into(), ..self }
     }
 }
 
 impl From<Detail> for DotOptions {
     fn from(detail: Detail) -> Self {
-        Self { detail, optimized: true }
+        Self { detail, optimized: true, times: None }
     }
 }
 
@@ -52,15 +66,15 @@ impl From<Detail> for DotOptions {
 ///
 /// # Errors
 /// That of `tasks`.
-pub fn draw<E>(job: &Job, options: DotOptions, tasks: impl FnOnce() -> Result<Tasks, E>) -> Result<String, E> {
+pub fn draw<E>(job: &Job, options: &DotOptions, tasks: impl FnOnce() -> Result<Tasks, E>) -> Result<String, E> {
     // Many chunks side by side are a strip that no screen can show; below each other they can be scrolled.
     let mut dot = Dot::new(if options.detail == Detail::Chunks { "LR" } else { "BT" });
     match (options.detail, options.optimized) {
         (Detail::Operations, true) => operations(&mut dot, job.unfused(), true),
         (Detail::Operations, false) => operations(&mut dot, job.written(), false),
-        (Detail::Layers, true) => layers(&mut dot, &tasks()?),
+        (Detail::Layers, true) => layers(&mut dot, &tasks()?, options.times.as_ref()),
         (Detail::Layers, false) => written_layers(&mut dot, job.written()),
-        (Detail::Chunks, true) => chunks(&mut dot, &tasks()?),
+        (Detail::Chunks, true) => chunks(&mut dot, &tasks()?, options.times.as_ref()),
         (Detail::Chunks, false) => written_chunks(&mut dot, job.written()),
     }
     Ok(dot.finish())
@@ -79,15 +93,24 @@ enum Look {
 }
 
 impl Look {
-    const fn attributes(self) -> &'static str {
+    const fn shape(self) -> &'static str {
         match self {
-            Self::Source => "shape=cylinder, fillcolor=\"#cfe2f3\"",
-            Self::Fetch => "shape=cds, fillcolor=\"#cfe2f3\"",
-            Self::Decode => "fillcolor=\"#d9d2e9\"",
-            Self::View => "fillcolor=\"#eeeeee\"",
-            Self::Compute => "fillcolor=\"#d9ead3\"",
-            Self::Output => "shape=folder, fillcolor=\"#fce5cd\"",
-            Self::Note => "shape=plaintext, fillcolor=\"#ffffff\"",
+            Self::Source => "shape=cylinder, ",
+            Self::Fetch => "shape=cds, ",
+            Self::Output => "shape=folder, ",
+            Self::Note => "shape=plaintext, ",
+            Self::Decode | Self::View | Self::Compute => "",
+        }
+    }
+
+    const fn fill(self) -> &'static str {
+        match self {
+            Self::Source | Self::Fetch => "#cfe2f3",
+            Self::Decode => "#d9d2e9",
+            Self::View => "#eeeeee",
+            Self::Compute => "#d9ead3",
+            Self::Output => "#fce5cd",
+            Self::Note => "#ffffff",
         }
     }
 }
@@ -115,8 +138,14 @@ impl Dot {
     }
 
     fn node(&mut self, id: &str, label: &str, look: Look) {
+        self.marked(id, label, look, &Mark::default());
+    }
+
+    fn marked(&mut self, id: &str, label: &str, look: Look, mark: &Mark) {
+        let label = quoted(&format!("{label}{}", mark.text));
+        let fill = mark.fill.as_deref().unwrap_or(look.fill());
         // Cylinders and folders have no rounded style to set.
-        self.line(&format!("{id} [label={}, {}];", quoted(label), look.attributes()));
+        self.line(&format!("{id} [label={label}, {}fillcolor=\"{fill}\"];", look.shape()));
     }
 
     fn edge(&mut self, from: &str, to: &str) {
@@ -213,11 +242,12 @@ fn written_layers(dot: &mut Dot, plan: &Plan) {
 }
 
 /// Fetches, decodes and computations of each source and stage, counted.
-fn layers(dot: &mut Dot, tasks: &Tasks) {
+fn layers(dot: &mut Dot, tasks: &Tasks, times: Option<&Times>) {
     let counts = Counts::of(tasks);
+    let marks = Marks::new(tasks, times);
     for (index, (used, totals)) in tasks.sources().iter().zip(tasks.totals()).enumerate() {
         dot.cluster(&format!("source{index}"), &short(used.source.name()), |dot| {
-            source_layer(dot, index, totals, &counts);
+            source_layer(dot, index, totals, &counts, &marks);
         });
     }
     for (index, stage) in tasks.stages().iter().enumerate() {
@@ -226,13 +256,14 @@ fn layers(dot: &mut Dot, tasks: &Tasks) {
         dot.cluster(&format!("stage{index}"), &format!("stage {index}"), |dot| {
             let what = if stage.operations.is_empty() { "pass on".to_owned() } else { stage.operations.join("\n") };
             let label = format!("{what}\n{}, {}", counted(computes, "task"), counted(blocks, "block"));
-            dot.node(&format!("compute{index}"), &label, Look::Compute);
+            dot.marked(&format!("compute{index}"), &label, Look::Compute, &marks.layer(Layer::Compute(index)));
             if stage.looks() {
                 let label = format!("look at conditions\n{}", counted(computes, "task"));
-                dot.node(&format!("look{index}"), &label, Look::Decode);
+                dot.marked(&format!("look{index}"), &label, Look::Decode, &marks.layer(Layer::Look(index)));
             }
         });
-        dot.node(&format!("out{index}"), &format!("{}\n{}", short(&stage.name), describe(&stage.meta)), Look::Output);
+        let label = format!("{}\n{}", short(&stage.name), describe(&stage.meta));
+        dot.marked(&format!("out{index}"), &label, Look::Output, &marks.output(index));
         dot.edge(&format!("compute{index}"), &format!("out{index}"));
         let mut seen = Vec::new();
         for leaf in &stage.leaves {
@@ -251,7 +282,7 @@ fn layers(dot: &mut Dot, tasks: &Tasks) {
     }
 }
 
-fn source_layer(dot: &mut Dot, index: usize, totals: &Totals, counts: &Counts) {
+fn source_layer(dot: &mut Dot, index: usize, totals: &Totals, counts: &Counts, marks: &Marks<'_>) {
     let Totals { requests, bytes: read, blocks, .. } = totals;
     let blocks = counted(*blocks, "block");
     let (label, look) = match (requests, read) {
@@ -259,11 +290,11 @@ fn source_layer(dot: &mut Dot, index: usize, totals: &Totals, counts: &Counts) {
         (0, _) => (format!("read\n{blocks}, {}", bytes(*read)), Look::Source),
         _ => (format!("fetch\n{}, {}", counted(*requests, "request"), bytes(*read)), Look::Fetch),
     };
-    dot.node(&format!("fetch{index}"), &label, look);
+    dot.marked(&format!("fetch{index}"), &label, look, &marks.layer(Layer::Fetch(index)));
     let decodes = counts.decodes[index];
     if decodes > 0 {
         let label = format!("decode once for several\n{}", counted(decodes, "block"));
-        dot.node(&format!("decode{index}"), &label, Look::Decode);
+        dot.marked(&format!("decode{index}"), &label, Look::Decode, &marks.layer(Layer::Decode(index)));
         dot.edge(&format!("fetch{index}"), &format!("decode{index}"));
     }
 }
@@ -290,18 +321,21 @@ impl Counts {
 }
 
 /// One node a task, and one for each block that a task reads by itself, grouped by source and stage.
-fn chunks(dot: &mut Dot, tasks: &Tasks) {
+fn chunks(dot: &mut Dot, tasks: &Tasks, times: Option<&Times>) {
+    let marks = Marks::new(tasks, times);
     let drawn = first_tasks(tasks);
     for (source, used) in tasks.sources().iter().enumerate() {
         let reads = drawn.blocks.iter().filter(|(of, _)| *of == source);
-        let reads = reads.map(|(of, block)| (block_id(*of, *block), place(&used.blocks, *block), Look::Source));
-        let serves =
-            (0..drawn.tasks).filter(|task| serves(tasks.kind(*task), source)).map(|task| task_node(tasks, task));
+        let reads = reads.map(|(of, block)| block_node(*of, *block, &used.blocks));
+        let serves = (0..drawn.tasks)
+            .filter(|task| serves(tasks.kind(*task), source))
+            .map(|task| task_node(tasks, task, &marks));
         group(dot, &format!("source{source}"), used.source.name(), reads.chain(serves));
     }
     for (index, stage) in tasks.stages().iter().enumerate() {
         let computes = |kind| matches!(kind, TaskKind::Look { stage, .. } | TaskKind::Compute { stage, .. } if stage as usize == index);
-        let members = (0..drawn.tasks).filter(|task| computes(tasks.kind(*task))).map(|task| task_node(tasks, task));
+        let members =
+            (0..drawn.tasks).filter(|task| computes(tasks.kind(*task))).map(|task| task_node(tasks, task, &marks));
         group(dot, &format!("stage{index}"), &stage.name, members);
     }
     for task in 0..drawn.tasks {
@@ -346,16 +380,30 @@ fn block_id(source: usize, block: usize) -> String {
     format!("b{source}_{block}")
 }
 
-fn task_node(tasks: &Tasks, task: usize) -> (String, String, Look) {
+/// A node that stands with others.
+struct Node {
+    id: String,
+    label: String,
+    look: Look,
+    mark: Mark,
+}
+
+fn block_node(source: usize, block: usize, grid: &ChunkGrid) -> Node {
+    Node { id: block_id(source, block), label: place(grid, block), look: Look::Source, mark: Mark::default() }
+}
+
+fn task_node(tasks: &Tasks, task: usize, marks: &Marks<'_>) -> Node {
     let (label, look) = task_label(tasks, task);
-    (format!("t{task}"), label, look)
+    Node { id: format!("t{task}"), label, look, mark: marks.task(task) }
 }
 
 /// Nodes boxed together; nothing where there are none.
-fn group(dot: &mut Dot, key: &str, name: &str, members: impl Iterator<Item = (String, String, Look)>) {
+fn group(dot: &mut Dot, key: &str, name: &str, members: impl Iterator<Item = Node>) {
     let mut members = members.peekable();
     if members.peek().is_some() {
-        dot.cluster(key, &short(name), |dot| members.for_each(|(id, label, look)| dot.node(&id, &label, look)));
+        dot.cluster(key, &short(name), |dot| {
+            members.for_each(|Node { id, label, look, mark }| dot.marked(&id, &label, look, &mark))
+        });
     }
 }
 

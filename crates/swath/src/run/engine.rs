@@ -294,6 +294,7 @@ fn about(run: &Run, planned: &Planned, error: Option<&SchedulerError<Error>>) ->
         tasks: graph.tasks().map(note).collect(),
         memory_limit: run.memory(),
         held_bytes: *held,
+        cancelled: matches!(error, Some(SchedulerError::Cancelled)),
         error: error.map(|error| match error {
             SchedulerError::Task { source, .. } => source.chain(),
             other => other.to_string(),

@@ -26,6 +26,7 @@ use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::exec::{Job, RangePolicy, Target, Tasks, Value};
 use swath_core::expr::LazyRaster;
 use swath_core::meta::Meta;
+use swath_core::plan::dot::DotOptions;
 use swath_core::raster::Raster;
 use swath_core::shape::Region;
 use swath_core::source::{ChunkSource, MemorySource};
@@ -325,6 +326,17 @@ impl Run {
     /// Those of the expression and of the sources' indices.
     pub fn explain<'a>(&self, what: impl Into<crate::Explain<'a>>) -> Result<String> {
         crate::explain::explain(self, &what.into())
+    }
+
+    /// The task graph of `what` as DOT text for Graphviz: as this run would run it, or
+    /// [as written](DotOptions::as_written); after a run with its times, by
+    /// [`with_times`](DotOptions::with_times).
+    ///
+    /// # Errors
+    /// As [`explain`](Self::explain); `InvalidInput` where the times are those of other tasks.
+    #[doc(alias = "visualize")]
+    pub fn to_dot<'a>(&self, what: impl Into<crate::Explain<'a>>, options: impl Into<DotOptions>) -> Result<String> {
+        crate::explain::draw(self, &what.into(), &options.into())
     }
 
     /// As [`compute`](Self::compute), as a future that any executor can poll; dropping it stops the run.

@@ -3,6 +3,7 @@
 mod record;
 mod recorded;
 mod chrome;
+mod times;
 
 pub(crate) use record::{Activity, Answer, Recorder};
 pub(crate) use recorded::{About, TaskNote};
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
+use swath_core::plan::dot::Times;
 use swath_io::write::write_whole;
 
 use recorded::Recorded;
@@ -70,6 +72,23 @@ impl Trace {
     pub fn write_to(&self, mut out: impl Write) -> Result<()> {
         let written = chrome::write(&mut out, &self.0.runs.lock()).and_then(|()| out.flush());
         written.map_err(|error: io::Error| Error::with_source(ErrorKind::Unavailable, "cannot write a trace", error))
+    }
+
+    /// What the tasks of the last run that is over took, and how far they came: for a drawing of what was run, by
+    /// [`DotOptions::with_times`](crate::DotOptions::with_times).
+    ///
+    /// ```
+    /// use swath::{Detail, DotOptions, Run, Trace, prelude::*};
+    ///
+    /// let (trace, raster) = (Trace::new(), swath::raster([3, 600, 500], |band, y, x| (band + y + x) as u16)?);
+    /// let bright = raster.gt(500)?;
+    /// Run::threads(2).traced_by(&trace).compute(&bright)?;
+    /// let dot = bright.to_dot(DotOptions::from(Detail::Layers).with_times(trace.times()))?;
+    /// assert!(dot.contains("% of the work"));
+    /// # Ok::<(), swath::Error>(())
+    /// ```
+    pub fn times(&self) -> Option<Times> {
+        self.0.runs.lock().last().map(Recorded::times)
     }
 
     /// Begins to record a run.

@@ -23,6 +23,7 @@ pub(crate) struct About {
     pub(crate) held_bytes: u64,
     /// How it ended, if not well.
     pub(crate) error: Option<String>,
+    pub(crate) cancelled: bool,
 }
 
 /// What a task is.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -13,8 +15,11 @@ fn lesson(side: usize, target: Target) -> Job {
 }
 
 fn check(options: impl Into<DotOptions>, expected: &Expect) {
-    let job = lesson(8, Target::Pieces);
-    let text = draw(&job, options.into(), || job.tasks(&RangePolicy::default(), true)).unwrap();
+    check_job(&lesson(8, Target::Pieces), options, expected);
+}
+
+fn check_job(job: &Job, options: impl Into<DotOptions>, expected: &Expect) {
+    let text = draw(job, &options.into(), || job.tasks(&RangePolicy::default(), true)).unwrap();
     // The three lines of style are the same everywhere.
     let body: Vec<_> = text.lines().skip(4).collect();
     expected.assert_eq(&format!("{}\n", body.join("\n")));
@@ -119,6 +124,93 @@ fn chunks_show_what_each_reads_pinned_blocks_too() {
     );
 }
 
+/// Four tasks of chunks of 8 × 8: two done, one failed, one not reached.
+fn times() -> Times {
+    let milliseconds = Duration::from_millis;
+    let done = |decode, compute| TaskTimes {
+        state: TaskState::Done,
+        decode: milliseconds(decode),
+        compute: milliseconds(compute),
+        commit: Duration::from_micros(50),
+        ..TaskTimes::default()
+    };
+    let failed = TaskTimes { state: TaskState::Failed, compute: milliseconds(1), ..TaskTimes::default() };
+    Times { tasks: vec![done(40, 2), done(0, 12), failed, TaskTimes::default()] }
+}
+
+#[test]
+fn layers_after_a_run_carry_times_and_states() {
+    let options = DotOptions::from(Detail::Layers).with_times(times());
+    check_job(
+        &lesson(8, Target::Chunks),
+        options,
+        &expect![[r##"
+          subgraph cluster_source0 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            fetch0 [label="in memory\n1 block", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_source1 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            fetch1 [label="in memory\n4 blocks", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_stage0 {
+            label="stage 0"; style="rounded,dashed"; color="#999999";
+            compute0 [label="isin [8, 9]\nmask with 0\n4 tasks, 4 blocks\ndecode 40.0 ms\ncompute 15.0 ms\n100 % of the work\n1 not reached, 2 done, 1 failed", fillcolor="#ea9999"];
+          }
+          out0 [label="result\n3 × 8 × 8 u8, 4 chunks\ncommit 100 µs", shape=folder, fillcolor="#fce5cd"];
+          compute0 -> out0;
+          fetch0 -> compute0;
+          fetch1 -> compute0;
+        }
+    "##]],
+    );
+}
+
+#[test]
+fn chunks_after_a_run_carry_times_and_states() {
+    let options = DotOptions::from(Detail::Chunks).with_times(times());
+    check_job(
+        &lesson(8, Target::Chunks),
+        options,
+        &expect![[r##"
+          subgraph cluster_source0 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            b0_0 [label="(0, 0)", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_source1 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            b1_0 [label="(0, 0)", shape=cylinder, fillcolor="#cfe2f3"];
+            b1_1 [label="(0, 1)", shape=cylinder, fillcolor="#cfe2f3"];
+            b1_2 [label="(1, 0)", shape=cylinder, fillcolor="#cfe2f3"];
+            b1_3 [label="(1, 1)", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_stage0 {
+            label="result"; style="rounded,dashed"; color="#999999";
+            t0 [label="compute\n(0, 0)\ndecode 40.0 ms\ncompute 2.0 ms", fillcolor="#f6a04d"];
+            t1 [label="compute\n(0, 1)\ncompute 12.0 ms", fillcolor="#fce4cc"];
+            t2 [label="compute\n(1, 0)\ncompute 1.0 ms\nfailed", fillcolor="#ea9999"];
+            t3 [label="compute\n(1, 1)\nnot reached", fillcolor="#d9d9d9"];
+          }
+          b0_0 -> t0;
+          b1_0 -> t0;
+          b0_0 -> t1;
+          b1_1 -> t1;
+          b0_0 -> t2;
+          b1_2 -> t2;
+          b0_0 -> t3;
+          b1_3 -> t3;
+        }
+    "##]],
+    );
+}
+
+#[test]
+fn times_of_another_run_are_refused() {
+    let tasks = lesson(8, Target::Pieces).tasks(&RangePolicy::default(), true).unwrap();
+    let error = times().check(&tasks).unwrap_err();
+    assert_eq!(error.to_string(), "cannot draw times: they are of a run of 4 tasks, and what is drawn has 1");
+}
+
 #[test]
 fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
     let scl = raster([1, 1, 1], |_, _, _| 1u8).repeat([1, 8000, 8000]).unwrap().squeeze().unwrap();
@@ -127,7 +219,7 @@ fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
     assert_eq!(masked.chunk_count(), 1_000_000);
     let job = Job::new(&[(&masked, Target::Chunks)]).unwrap();
     for options in [DotOptions::from(Detail::Operations), DotOptions::as_written(Detail::Operations)] {
-        let text = draw(&job, options, || -> Result<Tasks, Error> { panic!("operations need no tasks") }).unwrap();
+        let text = draw(&job, &options, || -> Result<Tasks, Error> { panic!("operations need no tasks") }).unwrap();
         assert!(text.matches("[label=").count() <= 50, "{text}");
         assert!(text.contains("1 000 000 chunks"), "{text}");
     }
@@ -137,7 +229,7 @@ fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
 fn many_chunks_are_capped() {
     let job = lesson(100, Target::Chunks);
     for options in [DotOptions::from(Detail::Chunks), DotOptions::as_written(Detail::Chunks)] {
-        let text = draw(&job, options, || job.tasks(&RangePolicy::default(), true)).unwrap();
+        let text = draw(&job, &options, || job.tasks(&RangePolicy::default(), true)).unwrap();
         assert!(text.matches("[label=").count() <= CHUNK_NODES_MAX + 1);
         assert!(text.contains("more tasks"), "{}", &text[text.len() - 300..]);
     }

@@ -22,6 +22,7 @@ fn record(events: &[(u32, Step, u64)]) -> Recorded {
         memory_limit: 100,
         held_bytes: 10,
         error: None,
+        cancelled: false,
     };
     Recorded { about, tape: recorder.take() }
 }
