@@ -8,10 +8,12 @@ use crate::for_dtype;
 /// More values than this are looked up instead of compared one after the other.
 const PASSES_MAX: usize = 16;
 
-/// The values of an `isin`, sorted and without duplicates, prepared for one dtype.
+/// The values of an `isin`, sorted and without duplicates.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ValueSet {
     values: Vec<Scalar>,
+    /// A bit for each value that an integer of at most 16 bits can have, by its low 16 bits; empty for few values.
+    bits: Vec<u64>,
 }
 
 impl ValueSet {
@@ -29,8 +31,22 @@ impl ValueSet {
                 kept.push(value);
             }
         }
-        Self { values: kept }
+        let mut bits = Vec::new();
+        if kept.len() > PASSES_MAX {
+            bits = vec![0; 1 << 10];
+            for value in kept.iter().filter_map(|value| value.to_integer()) {
+                let (word, bit) = place(value as u64);
+                bits[word] |= bit;
+            }
+        }
+        Self { values: kept, bits }
     }
+}
+
+/// Where the bit of an integer of at most 16 bits stands.
+fn place(pixel: u64) -> (usize, u64) {
+    let low = pixel as u16;
+    (usize::from(low >> 6), 1 << (low & 63))
 }
 
 /// `out = input ∈ set`.
@@ -39,12 +55,19 @@ pub(crate) fn is_in(input: Slice<'_>, set: &ValueSet, out: &mut [bool]) {
 }
 
 fn is_in_typed<T: Element>(input: &[T], set: &ValueSet, out: &mut [bool]) {
+    let pairs = out.iter_mut().zip(input);
+    if set.values.len() > PASSES_MAX && size_of::<T>() <= 2 {
+        // 8 KiB stay in the first-level cache, and no jump depends on the pixel as in a search.
+        pairs.for_each(|(out, pixel)| {
+            let (word, bit) = place(pixel.to_bits());
+            *out = set.bits[word] & bit != 0;
+        });
+        return;
+    }
     let values: Vec<T> = set.values.iter().map(|value| T::from_scalar(*value)).collect();
     if values.len() > PASSES_MAX {
-        for (out, pixel) in out.iter_mut().zip(input) {
-            *out =
-                values.binary_search_by(|value| value.partial_cmp(pixel).unwrap_or(std::cmp::Ordering::Less)).is_ok();
-        }
+        let order = |value: &T, pixel: &T| value.partial_cmp(pixel).unwrap_or(std::cmp::Ordering::Less);
+        pairs.for_each(|(out, pixel)| *out = values.binary_search_by(|value| order(value, pixel)).is_ok());
         return;
     }
     out.fill(false);
@@ -110,6 +133,22 @@ mod tests {
             let expected: Vec<_> = input.iter().map(|v| v % 3 == 0 && u64::from(*v) < count * 3).collect();
             assert_eq!(out, expected, "{count} values");
         }
+    }
+
+    #[test]
+    fn negative_and_wide_pixels_are_looked_up_by_value() {
+        let values: Vec<i32> = (-40..40).step_by(2).collect();
+        let set = ValueSet::new(&values.iter().map(|value| Scalar::from(*value)).collect::<Vec<_>>());
+        let expected: Vec<_> = (-100..100).map(|pixel| values.contains(&pixel)).collect();
+        let mut out = vec![false; 200];
+        is_in(Slice::I8(&(-100..100).collect::<Vec<_>>()), &set, &mut out);
+        assert_eq!(out, expected, "i8");
+        is_in(Slice::I16(&(-100..100).collect::<Vec<_>>()), &set, &mut out);
+        assert_eq!(out, expected, "i16");
+        is_in(Slice::I32(&(-100..100).collect::<Vec<_>>()), &set, &mut out);
+        assert_eq!(out, expected, "i32");
+        is_in(Slice::I32(&[65_536 - 2, -2]), &set, &mut out[..2]);
+        assert_eq!(out[..2], [false, true], "only the low bits of 65534 are those of -2");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     InMemory,
     Local,
     Remote,
+    /// Remote, with replies from other threads, in whichever order those are run.
+    Late,
 }
 
 /// Pixels of u8, stored block by block with every bit turned: bytes that are taken for pixels would be seen.
@@ -70,7 +72,7 @@ impl ChunkSource for Stored {
         Ok(match self.kind {
             Kind::InMemory => Place::Direct { bytes: 0 },
             Kind::Local => Place::Direct { bytes: length },
-            Kind::Remote => Place::Remote(block as u64 * BLOCK_ROOM..block as u64 * BLOCK_ROOM + length),
+            Kind::Remote | Kind::Late => Place::Remote(block as u64 * BLOCK_ROOM..block as u64 * BLOCK_ROOM + length),
         })
     }
     fn begin_fetch(&self, range: Range<u64>, reply: Reply) -> Fetching {
@@ -81,13 +83,17 @@ impl ChunkSource for Stored {
             bytes[at..at + stored.len()].copy_from_slice(&stored);
         }
         self.fetched.fetch_add(bytes.len(), Ordering::Relaxed);
-        reply(Ok(Fetched { offset: range.start, bytes: bytes.into(), requests: 1 }));
+        let fetched = Fetched { offset: range.start, bytes: bytes.into(), requests: 1 };
+        match self.kind {
+            Kind::Late => drop(std::thread::spawn(move || reply(Ok(fetched)))),
+            _ => reply(Ok(fetched)),
+        }
         Fetching::none()
     }
     fn decode(&self, block: usize, bytes: &[u8]) -> Result<Arc<Chunk>> {
         self.decoded.fetch_add(1, Ordering::Relaxed);
         let shape = self.blocks().region(block).shape;
-        if self.kind == Kind::Remote {
+        if matches!(self.kind, Kind::Remote | Kind::Late) {
             assert!(!bytes.is_empty(), "block {block} is decoded from what was fetched");
         }
         Ok(if bytes.is_empty() { self.chunk(block) } else { Arc::new(restore(shape, bytes)) })
@@ -97,7 +103,7 @@ impl ChunkSource for Stored {
     }
     fn encoded(&self, block: usize, bytes: &[u8]) -> Result<Option<Bytes>> {
         Ok(match self.kind {
-            Kind::Remote => Some(Bytes::copy_from_slice(bytes)),
+            Kind::Remote | Kind::Late => Some(Bytes::copy_from_slice(bytes)),
             Kind::Local => Some(self.stored(block)),
             Kind::InMemory => None,
         })
