@@ -1,16 +1,17 @@
-//! Traces: what a viewer needs of the format, and that they tell what happened, however a run ended.
+//! Traces, drawings with times, and progress: that they tell what happened, however a run ended.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Random, Served};
 use serde_json::Value;
 use swath::{
-    Cancel, Chunks, Detail, DotOptions, ErrorKind, LazyRaster, OpenOptions, Overview, Report, Run, Sink, TaskState,
-    TaskTimes, Trace, prelude::*,
+    Cancel, Chunks, Detail, DotOptions, ErrorKind, LazyRaster, OpenOptions, Overview, Progress, Report, Run, Sink,
+    TaskState, TaskTimes, Trace, prelude::*,
 };
 use swath_demo::server::{Fault, Faults};
 
@@ -222,6 +223,36 @@ fn a_drawing_after_a_run_has_its_times_and_states() {
     let other = swath::raster([1, 8, 8], |_, y, x| (y + x) as u8).unwrap();
     let error = other.to_dot(DotOptions::from(Detail::Layers).with_times(trace.times())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+/// What a run told of its progress, in the order of tasks done.
+fn progress_of(run: &Run, work: impl FnOnce(&Run) -> Report) -> (Vec<Progress>, Report) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let teller = Arc::clone(&told);
+    let report = work(&run.clone().on_progress(move |progress| teller.lock().unwrap().push(*progress)));
+    let mut told = std::mem::take(&mut *told.lock().unwrap());
+    told.sort_by_key(|progress| progress.tasks_done);
+    (told, report)
+}
+
+#[test]
+fn progress_counts_tasks_and_bytes_up_to_what_the_report_says() {
+    let served = Served::new(1200);
+    for run in [Run::serial(), Run::threads(2)] {
+        let visual = open(&served).1;
+        let (told, report) = progress_of(&run, |run| run.persist_with_report(&visual).unwrap().1);
+        let counts: Vec<_> = told.iter().map(|progress| progress.tasks_done).collect();
+        assert_eq!(counts, (1..=report.tasks).collect::<Vec<_>>());
+        assert!(told.iter().all(|progress| progress.bytes == report.bytes && progress.tasks == report.tasks));
+        let last = told.last().unwrap();
+        assert_eq!((last.bytes_read, last.eta), (report.bytes, Duration::ZERO));
+        assert!(last.elapsed <= report.wall && told[0].eta > Duration::ZERO);
+
+        // Blocks that conditions hide are planned for, and not read.
+        let (told, report) = progress_of(&run, |run| sink(&served).run(run).unwrap());
+        let last = told.last().unwrap();
+        assert!(last.bytes_read == report.bytes && report.bytes <= last.bytes, "{last:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use swath::{Progress, Run, text};
 
 use crate::output;
@@ -31,22 +31,32 @@ impl Drop for Bar {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos} of {len} tasks  {msg} held  {eta} to go")
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos} of {len} tasks  {msg}")
         .expect("the template is constant, and right");
     ProgressBar::new(1).with_style(style.progress_chars("━╸ "))
 }
 
 fn advance(bar: &ProgressBar, progress: &Progress) {
     bar.set_length(progress.tasks as u64);
-    bar.set_message(text::bytes(progress.live_bytes));
+    let held = text::bytes(progress.live_bytes);
+    bar.set_message(format!("{}{held} held  {} to go", read(progress), HumanDuration(progress.eta)));
     bar.set_position(progress.tasks_done as u64);
+}
+
+/// What was read of what there is to read, if anything is.
+fn read(progress: &Progress) -> String {
+    match progress.bytes {
+        0 => String::new(),
+        bytes => format!("{} of {} read  ", text::bytes(progress.bytes_read), text::bytes(bytes)),
+    }
 }
 
 /// A line whenever another tenth of the tasks is done. Workers call this at once: each tenth has one winner.
 fn log(tenths: &AtomicUsize, progress: &Progress) {
     let tenth = progress.tasks_done * 10 / progress.tasks.max(1);
     if tenths.fetch_max(tenth, Ordering::Relaxed) < tenth {
-        let Progress { tasks_done, tasks, .. } = progress;
-        output::note(format_args!("{} %, {tasks_done} of {tasks} tasks", tenth * 10));
+        let Progress { tasks_done, tasks, eta, .. } = progress;
+        let (read, eta) = (read(progress), HumanDuration(*eta));
+        output::note(format_args!("{} %  {tasks_done} of {tasks} tasks  {read}{eta} to go", tenth * 10));
     }
 }

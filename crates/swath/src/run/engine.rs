@@ -166,9 +166,11 @@ where
         move || in_flight.abort_from(0)
     });
     let recorder = run.trace.as_ref().map(|trace| trace.begin(run.worker_count(), tasks.len()));
+    let planned_bytes = tasks.totals().iter().map(|totals| totals.bytes).sum();
     let observers = Observers {
-        progress: run.progress.clone().map(|watch| Watcher::new(watch, tasks.len())),
+        progress: run.progress.clone().map(|watch| Watcher::new(watch, tasks.len(), planned_bytes)),
         recorder: recorder.clone(),
+        counters: Arc::clone(&counters),
     };
     let work = TaskWork {
         planned,
@@ -254,6 +256,7 @@ struct Counters {
 struct Observers {
     progress: Option<Watcher>,
     recorder: Option<Arc<Recorder>>,
+    counters: Arc<Counters>,
 }
 
 impl Observers {
@@ -270,7 +273,7 @@ impl Observer for Observers {
             recorder.event(event);
         }
         if let Some(progress) = &self.progress {
-            progress.event(event);
+            progress.event(event, self.counters.bytes.load(Ordering::Relaxed));
         }
     }
 }
