@@ -45,6 +45,11 @@
 //! - The same pixels, and the same file bytes, for any chunking, thread count and memory limit.
 //! - Output is visible only when it is complete.
 //! - Handles are `Send + Sync + Clone`; no lock, no environment variable, no GDAL.
+//!
+//! # Features
+//!
+//! - `tracing` (off by default): a span for each run and, inside it, for each output; events for refusals, ends, cancels
+//!   and failures.
 
 mod compute;
 mod explain;

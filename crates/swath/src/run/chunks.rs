@@ -17,6 +17,7 @@ use swath_core::shape::{Dim, Region};
 use swath_core::value::ChunkValue;
 
 use super::engine::Planned;
+use super::spans::Here;
 use super::{Cancel, Run, Workers, engine, pieces};
 
 /// One chunk of a raster.
@@ -97,7 +98,9 @@ fn drive(run: &Run, planned: Arc<Planned>) -> Result<State> {
     // Threads that the caller brings may be those that wait for chunks.
     let workers = Workers::Threads(run.worker_count());
     let run = Run { cancel: cancel.clone(), workers, ..run.clone() };
+    let here = Here::new();
     let driver = thread::Builder::new().name("swath-chunks".into()).spawn(move || {
+        let _inside = here.enter();
         let hand_over = |_: usize, value: Value| {
             for piece in pieces(value) {
                 // The stream was dropped: nobody wants the rest.

@@ -19,6 +19,7 @@ use swath_scheduler::{
 use super::in_flight::InFlight;
 use super::progress::Watcher;
 use super::report::OutputBlocks;
+use super::spans::{self, Output, Spans};
 use super::{Report, Run, Threads, Workers};
 use crate::trace::{About, Activity, Answer, Recorder, TaskNote};
 
@@ -57,7 +58,7 @@ impl Planned {
     pub(super) fn new(run: &Run, tasks: Tasks, results: u64) -> Result<Self> {
         let held = results + pinned_bytes(&tasks);
         let (graph, order) = ordered(graph(&tasks), run.memory().saturating_sub(held));
-        refuse(run, &tasks, held, order.peak())?;
+        refuse(run, &tasks, held, order.peak()).inspect_err(spans::refused)?;
         Ok(Self { tasks, graph, order, held })
     }
 
@@ -155,6 +156,17 @@ pub(super) fn execute<D>(run: &Run, planned: &Planned, deliver: &Mutex<D>) -> Re
 where
     D: FnMut(usize, Value) -> Result<()> + Send,
 {
+    let outputs = planned.tasks.stages().iter().map(|stage| Output { name: &stage.name, parts: stage.task_count() });
+    let spans = Spans::begin(run, planned.tasks.len(), outputs);
+    let report = execute_inside(&spans, run, planned, deliver);
+    spans.end(&report);
+    report
+}
+
+fn execute_inside<D>(spans: &Spans, run: &Run, planned: &Planned, deliver: &Mutex<D>) -> Result<Report>
+where
+    D: FnMut(usize, Value) -> Result<()> + Send,
+{
     let Planned { tasks, graph, held, .. } = planned;
     let (started, cpu_started) = (Instant::now(), cpu_time());
     let counters = Arc::new(Counters::default());
@@ -179,6 +191,7 @@ where
         counters: &counters,
         in_flight: &in_flight,
         recorder: recorder.as_ref(),
+        spans,
     };
     let control = Control { cancel: run.cancel.clone(), observer: observers.shared() };
     let bytes = run.memory().saturating_sub(*held);
@@ -358,6 +371,7 @@ struct TaskWork<'a, D> {
     counters: &'a Arc<Counters>,
     in_flight: &'a Arc<InFlight>,
     recorder: Option<&'a Arc<Recorder>>,
+    spans: &'a Spans,
 }
 
 impl<D> TaskWork<'_, D> {
@@ -374,12 +388,19 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
     fn execute(&self, task: TaskId, inputs: &mut Vec<Arc<Value>>) -> Result<Value> {
         let recorder = self.recorder.map(AsRef::as_ref);
         let watch = Watched { rank: task, cancel: self.cancel, counters: self.counters, recorder };
-        let result = self.planned.tasks.execute(self.planned.task(task), inputs, &watch);
+        let task_index = self.planned.task(task);
+        let stage = match self.planned.tasks.kind(task_index) {
+            TaskKind::Look { stage, .. } | TaskKind::Compute { stage, .. } => Some(stage),
+            TaskKind::Fetch { .. } | TaskKind::Decode { .. } => None,
+        };
+        let _inside = self.spans.enter(stage);
+        let result = self.planned.tasks.execute(task_index, inputs, &watch);
         self.abort_after(task, result)
     }
 
     fn begin(&self, task: TaskId, inputs: &[Arc<Value>], reply: Reply<Value, Error>) {
         let (counters, in_flight) = (Arc::clone(self.counters), Arc::clone(self.in_flight));
+        let _inside = self.spans.enter(None);
         let recorded = self.recorder.map(|recorder| recorder.fetch(task));
         let send = move |result: Result<Value>| {
             in_flight.ended(task.0);
@@ -406,7 +427,11 @@ impl<D: FnMut(usize, Value) -> Result<()> + Send> Work for TaskWork<'_, D> {
                 self.counters.outputs[*origin as usize].fetch_add(1, Ordering::Relaxed);
             }
         }
-        let result = (self.deliver.lock())(stage as usize, value);
+        let result = {
+            let _inside = self.spans.enter(Some(stage));
+            (self.deliver.lock())(stage as usize, value)
+        };
+        self.spans.delivered(stage);
         self.abort_after(task, result)
     }
 

@@ -10,6 +10,7 @@ use std::thread;
 use futures_channel::oneshot;
 use swath_core::error::{Error, ErrorKind, Result};
 
+use super::spans::Here;
 use super::{Cancel, Run};
 
 /// A result that takes its form where it is awaited: the form itself need not cross threads.
@@ -39,7 +40,9 @@ impl<T: 'static> RunFuture<T> {
         let cancel = run.cancel.child();
         let (sender, reply) = oneshot::channel();
         let run = Run { cancel: cancel.clone(), ..run.clone() };
+        let here = Here::new();
         let spawned = thread::Builder::new().name("swath-run".into()).spawn(move || {
+            let _inside = here.enter();
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&run)));
             let result = result.map(|result| result.map(|value| Box::new(move || shape(value)) as Shaped<T>));
             // The receiver is gone when the future was dropped: nobody wants the result.

@@ -7,6 +7,7 @@ mod in_flight;
 mod outputs;
 mod progress;
 mod report;
+mod spans;
 mod threads;
 
 pub use chunks::{ChunkStream, StreamedChunk};
@@ -368,15 +369,15 @@ impl Run {
         };
         let limit = self.memory();
         if results > limit {
-            return Err(Error::new(
-                ErrorKind::Memory,
-                format!(
-                    "cannot {verb}: the result has {}, the memory limit is {}; \
-                     take it chunk by chunk with chunks(), write it with a sink, or raise the limit",
-                    bytes(results),
-                    bytes(limit)
-                ),
-            ));
+            let message = format!(
+                "cannot {verb}: the result has {}, the memory limit is {}; \
+                 take it chunk by chunk with chunks(), write it with a sink, or raise the limit",
+                bytes(results),
+                bytes(limit)
+            );
+            let error = Error::new(ErrorKind::Memory, message);
+            spans::refused(&error);
+            return Err(error);
         }
         Planned::new(self, tasks, results)
     }
