@@ -42,6 +42,8 @@ pub struct Leaf {
     pub guarded: bool,
     /// Whether its blocks, untouched, can be copied to the stage's sink as they are stored.
     pub copied: bool,
+    /// Whether no block of it is read twice by the stage.
+    pub once: bool,
 }
 
 /// One output of a run.
@@ -92,8 +94,8 @@ impl Looked {
 
 /// Gives a task the blocks it computes with, each by its source and number.
 pub(super) trait Blocks {
-    /// The pixels of a block.
-    fn pixels(&mut self, source: usize, block: usize) -> Result<ChunkValue>;
+    /// The pixels of a block; `once` tells that nobody will ask for them again, so that they may be the asker's own.
+    fn pixels(&mut self, source: usize, block: usize, once: bool) -> Result<ChunkValue>;
 
     /// A block as it is stored, instead of its pixels, if it can be copied.
     fn stored(&mut self, source: usize, block: usize) -> Result<Option<Bytes>>;
@@ -114,9 +116,14 @@ impl Stage {
                 map: ChunkMap::new(view, &pieces, &sources[position].blocks),
                 guarded,
                 copied: passthrough && can_copy(target, source.as_ref(), view),
+                once: false,
             }
         };
-        let leaves: Vec<_> = parts.leaves.iter().zip(guarded).map(leaf).collect();
+        let mut leaves: Vec<_> = parts.leaves.iter().zip(guarded).map(leaf).collect();
+        for index in 0..leaves.len() {
+            let shared = leaves.iter().filter(|other| other.source == leaves[index].source).count() > 1;
+            leaves[index].once = !shared && leaves[index].map.is_one_to_one();
+        }
         let OutputParts { meta, program, name, operations, .. } = parts;
         let target = target.clone();
         let mut stage = Self {
@@ -216,7 +223,14 @@ impl Stage {
                 drop(evaluation);
                 self.leaf_value(sources, leaf, piece, blocks)
             }
-            Known::Pixels => evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk))),
+            Known::Pixels => {
+                // Read first, so that decoding is not taken for computing by who watches.
+                for leaf in evaluation.needed() {
+                    evaluation.read(leaf)?;
+                }
+                watch.begin(Step::Compute);
+                evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk)))
+            }
         }
     }
 
@@ -235,10 +249,10 @@ impl Stage {
         match &self.target {
             Target::Sink(_) if leaf.copied => match blocks.stored(leaf.source, index)? {
                 Some(bytes) => Ok(ChunkValue::Encoded { bytes, pixels: None }),
-                None => blocks.pixels(leaf.source, index),
+                None => blocks.pixels(leaf.source, index, leaf.once),
             },
             Target::Pinned if leaf.copied => blocks.pixels_and_stored(leaf.source, index),
-            _ => blocks.pixels(leaf.source, index),
+            _ => blocks.pixels(leaf.source, index, leaf.once),
         }
     }
 
@@ -365,7 +379,7 @@ fn read_leaf(
     let SourceUse { source, blocks: grid, .. } = &sources[leaf.source];
     let dtype = source.meta().dtype;
     let mut pixels = |index: usize| {
-        let value = blocks.pixels(leaf.source, index)?;
+        let value = blocks.pixels(leaf.source, index, leaf.once)?;
         value.pixels(grid.region(index).shape, dtype).ok_or_else(|| {
             Error::new(ErrorKind::Internal, "the bytes of a block were kept where its pixels are needed")
         })

@@ -256,7 +256,7 @@ impl<'a> TaskBlocks<'a> {
 }
 
 impl Blocks for TaskBlocks<'_> {
-    fn pixels(&mut self, source: usize, block: usize) -> Result<ChunkValue> {
+    fn pixels(&mut self, source: usize, block: usize, once: bool) -> Result<ChunkValue> {
         if let Some((_, known)) = self.read.iter().find(|(of, _)| *of == (source, block)) {
             return Ok(known.clone());
         }
@@ -271,7 +271,9 @@ impl Blocks for TaskBlocks<'_> {
             given => {
                 let value = ChunkValue::Dense(self.tasks.decode(source, block, given, self.watch)?);
                 self.watch.begin(Step::Compute);
-                self.read.push(((source, block), value.clone()));
+                if !once {
+                    self.read.push(((source, block), value.clone()));
+                }
                 Ok(value)
             }
         }

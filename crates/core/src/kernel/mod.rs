@@ -13,4 +13,4 @@ pub(crate) use cast::{Misfit, cast};
 pub(crate) use compare::{ValueSet, compare, is_in, valid};
 pub(crate) use gather::gather;
 pub(crate) use logic::{logic, not};
-pub(crate) use select::{Choice, fill, replace, select};
+pub(crate) use select::{Choice, fill, overwrite, replace, select};

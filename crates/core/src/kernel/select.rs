@@ -34,6 +34,32 @@ pub(crate) fn select(condition: &[bool], yes: Choice<'_>, no: Choice<'_>, out: S
     crate::dtypes!(run);
 }
 
+/// `out = condition == when ? choice : out`: a selection one of whose branches lies where the result goes.
+pub(crate) fn overwrite(condition: &[bool], when: bool, choice: Choice<'_>, out: SliceMut<'_>) {
+    macro_rules! run {
+        ($(($variant:ident, $type:ty, $name:literal)),* $(,)?) => {
+            match out {
+                $(SliceMut::$variant(out) => {
+                    let pairs = out.iter_mut().zip(condition);
+                    match choice {
+                        Choice::Value(value) => {
+                            let value = <$type as Element>::from_scalar(value);
+                            pairs.for_each(|(out, c)| *out = select_unpredictable(*c == when, value, *out));
+                        }
+                        Choice::Pixels(Slice::$variant(pixels)) => {
+                            pairs.zip(pixels).for_each(|((out, c), pixel)| {
+                                *out = select_unpredictable(*c == when, *pixel, *out);
+                            });
+                        }
+                        Choice::Pixels(_) => unreachable!("the plan gives both branches the result's dtype"),
+                    }
+                })*
+            }
+        };
+    }
+    crate::dtypes!(run);
+}
+
 enum Typed<'a, T> {
     Pixels(&'a [T]),
     Value(T),

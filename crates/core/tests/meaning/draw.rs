@@ -36,7 +36,7 @@ fn source(rng: &mut Rng, bands: usize, rows: usize, columns: usize) -> LazyRaste
     let value = move |b: usize, y: usize, x: usize| {
         (Rng((seed + b * 7919 + y / square * 104_729 + x / square) as u64).below(12)) as u8
     };
-    let kind = [Kind::InMemory, Kind::Local, Kind::Remote, Kind::Late][rng.below(4)];
+    let kind = [Kind::InMemory, Kind::Local, Kind::Remote, Kind::Remote, Kind::Remote, Kind::Late][rng.below(6)];
     LazyRaster::from_source(Arc::new(Stored::new(meta, kind, value)))
 }
 

@@ -131,7 +131,10 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         let [times, bands, rows, columns] = region.shape;
         let plane = rows * columns;
         let (mut cells, live) = self.cells(program.result)?;
-        let mut out = Chunk::new(region.shape, Buffer::zeros(program.dtype(program.result), volume(region.shape)));
+        let mut out = match self.in_place(&mut cells, &live) {
+            Some(leaf) => leaf,
+            None => Chunk::new(region.shape, Buffer::zeros(program.dtype(program.result), volume(region.shape))),
+        };
         for (start, end) in strips(plane) {
             self.check_cancelled()?;
             for t in 0..times {
@@ -147,6 +150,28 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
             }
         }
         Ok(out)
+    }
+
+    /// The pixels of a leaf that the result, a selection, can be written over: nobody else has them, nothing else reads
+    /// them, and a new buffer would be as large.
+    fn in_place(&mut self, cells: &mut Cells, live: &[usize]) -> Option<Chunk> {
+        let (last, inner) = live.split_last()?;
+        let Kernel::Select(condition, yes, no) = &self.program.instructions[*last].kernel else { return None };
+        let readers = inner.iter().map(|index| &self.program.instructions[*index].kernel);
+        let read: Vec<_> = readers.flat_map(Kernel::inputs).chain([*condition]).collect();
+        let branches = [(yes, no), (no, yes)].into_iter().filter(|(branch, other)| branch != other);
+        let leaf = branches.into_iter().find_map(|(branch, _)| match branch.register()? {
+            Register::Leaf(leaf) if !read.contains(&Register::Leaf(leaf)) && self.fills_region(leaf) => Some(leaf),
+            _ => None,
+        })?;
+        // Subtle: another register may stand for the same leaf, and hold its chunk.
+        let held = std::mem::replace(&mut cells.leaves[leaf], Cell::InPlace);
+        self.chunks[leaf] = None;
+        let Cell::Chunk(chunk) = held else {
+            cells.leaves[leaf] = held;
+            return None;
+        };
+        Arc::try_unwrap(chunk).map_err(|shared| cells.leaves[leaf] = Cell::Chunk(shared)).ok()
     }
 
     /// What follows for a register from what is known of its inputs, or an input to look at first.

@@ -41,6 +41,8 @@ pub(super) enum Cell {
     Constant(Scalar, Buffer),
     /// A strip that its instruction fills.
     Computed(Buffer),
+    /// A leaf whose pixels lie where the result goes, which alone reads it.
+    InPlace,
 }
 
 impl Cell {
@@ -139,6 +141,7 @@ impl<'a> Reader<'a> {
                 chunk.data().slice(first + start, first + end)
             }
             Cell::Constant(_, strip) | Cell::Computed(strip) => strip.slice(0, end - start),
+            Cell::InPlace => unreachable!("only the last selection reads what it overwrites"),
             Cell::Unused => unreachable!("whatever a live instruction reads has a cell"),
         }
     }
@@ -148,6 +151,10 @@ impl<'a> Reader<'a> {
             Slice::Bool(pixels) => pixels,
             _ => unreachable!("conditions are bool where they are built"),
         }
+    }
+
+    fn is_in_place(&self, source: Source) -> bool {
+        source.register().is_some_and(|register| matches!(self.cell(register), Cell::InPlace))
     }
 
     fn choice(&self, source: Source) -> Choice<'a> {
@@ -171,7 +178,12 @@ impl<'a> Reader<'a> {
             Kernel::Not(input) => kernel::not(self.read(*input), out),
             Kernel::Logic(op, a, b) => kernel::logic(*op, self.read(*a), self.read(*b), out),
             Kernel::Select(condition, yes, no) => {
-                kernel::select(self.read_bool(*condition), self.choice(*yes), self.choice(*no), out);
+                let condition = self.read_bool(*condition);
+                match (self.is_in_place(*yes), self.is_in_place(*no)) {
+                    (true, _) => kernel::overwrite(condition, false, self.choice(*no), out),
+                    (_, true) => kernel::overwrite(condition, true, self.choice(*yes), out),
+                    _ => kernel::select(condition, self.choice(*yes), self.choice(*no), out),
+                }
             }
             Kernel::Replace(input, from, to) => kernel::replace(self.read(*input), *from, *to, out),
             Kernel::Cast(input, overflow, nodata) => return kernel::cast(self.read(*input), *overflow, *nodata, out),
