@@ -1,48 +1,76 @@
-//! The README's lesson as a program to be measured: swath's side of `benches/side_by_side`.
+//! The README's lesson as a program to be measured: swath's side of the scripts in `benches/`.
 //!
 //! ```text
-//! cargo run --release --example bench_lesson -- SEARCH_JSON OUT.tif [--threads N] [--stream] [--compress none|deflate]
+//! cargo run --release --example bench_lesson -- SEARCH_JSON OUT.tif [OPTION...]
+//! cargo run --release --example bench_lesson -- --help
 //! ```
 //!
 //! Persists the class layer and the image, masks the clouds and writes a GeoTIFF; `--stream` does not persist.
-//! The last line printed is JSON: wall and CPU seconds of each stage, and the peak memory of the process.
+//! The last line printed is JSON: wall and CPU seconds of each stage, the peak memory of the process, and what the run
+//! that wrote the file reports of requests, bytes and blocks.
 
 use std::error::Error;
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use serde_json::{Map, Value, json};
 use swath::prelude::*;
-use swath::{Compression, GeoTiffOptions, Interleave, ItemCollection, OpenOptions, Overview, Predictor, Run};
+use swath::{
+    Compression, GeoTiffOptions, Interleave, ItemCollection, OpenOptions, Overview, Prediction, Predictor, Report, Run,
+};
+
+const USAGE: &str = "\
+usage: bench_lesson SEARCH_JSON OUT.tif [OPTION...]
+
+  --threads N              threads of the run (2)
+  --chunks N               rows and columns of a chunk (2048)
+  --stream                 do not persist the rasters first
+  --compress none|deflate  of the output (none)
+  --no-passthrough         decode, compute and encode every block
+  --predict                run nothing: print what a streamed run would read
+  --help                   print this";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Arguments { search, out, threads, stream, deflate } = Arguments::parse(std::env::args().skip(1))?;
-    let run = Run::threads(threads);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--help") {
+        writeln!(io::stdout(), "{USAGE}")?;
+        return Ok(());
+    }
+    let arguments = Arguments::parse(words.into_iter())?;
+    let line = lesson(&arguments)?;
+    writeln!(io::stdout(), "{line}")?;
+    Ok(())
+}
+
+fn lesson(arguments: &Arguments) -> Result<Value, Box<dyn Error>> {
+    let Arguments { search, out, threads, chunks, stream, deflate, passthrough, predict } = arguments;
+    let run = Run::threads(*threads).passthrough(*passthrough);
     let mut stages = Stages::start();
 
-    let items = ItemCollection::open(&search)?;
+    let items = ItemCollection::open(search)?;
     let scene = items.last()?;
-    let mut scl = OpenOptions::new().chunks([1, 2048, 2048]).open(scene.asset("SCL")?)?;
+    let mut scl = OpenOptions::new().chunks([1, *chunks, *chunks]).open(scene.asset("SCL")?)?;
     let mut visual =
-        OpenOptions::new().overview(Overview::Level(0)).chunks([3, 2048, 2048]).open(scene.asset("visual")?)?;
+        OpenOptions::new().overview(Overview::Level(0)).chunks([3, *chunks, *chunks]).open(scene.asset("visual")?)?;
     stages.end("open");
 
-    if !stream {
+    if !stream && !predict {
         (scl, visual) = run.persist((&scl, &visual))?;
         stages.end("load");
     }
 
     let clouds = scl.squeeze()?.isin([8, 9])?;
     let masked = visual.mask(&clouds, 0)?;
-    let sink = masked.to_geotiff_with(&out, options(deflate))?;
+    let sink = masked.to_geotiff_with(out, options(*deflate))?;
     stages.end("graph");
 
+    if *predict {
+        return Ok(json!({ "predicted": predicted(run.predict(&sink)?) }));
+    }
     let report = sink.run(&run)?;
-    stages.end(if stream { "load+mask+write" } else { "mask+write" });
-
-    writeln!(io::stdout(), "{report}\n{}", stages.into_json(report.tasks))?;
-    Ok(())
+    stages.end(if *stream { "load+mask+write" } else { "mask+write" });
+    Ok(stages.into_json(&report))
 }
 
 /// The same files as the other programs write: what GDAL makes of `tiled=True`, or 512 × 512 Deflate with predictor.
@@ -55,27 +83,54 @@ fn options(deflate: bool) -> GeoTiffOptions {
     }
 }
 
+fn predicted(prediction: Prediction) -> Value {
+    let Prediction { tasks, requests, bytes, blocks, guarded_blocks, .. } = prediction;
+    json!({ "tasks": tasks, "requests": requests, "bytes": bytes, "blocks": blocks, "guarded": guarded_blocks })
+}
+
+fn reported(report: &Report) -> Value {
+    let Report { requests, bytes, blocks, blocks_skipped, output, .. } = report;
+    json!({
+        "requests": requests, "bytes": bytes, "blocks": blocks, "skipped": blocks_skipped,
+        "copied": output.copied, "constant": output.constant, "computed": output.computed,
+    })
+}
+
 struct Arguments {
     search: String,
     out: PathBuf,
     threads: usize,
+    chunks: usize,
     stream: bool,
     deflate: bool,
+    passthrough: bool,
+    predict: bool,
 }
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        const USAGE: &str =
-            "usage: bench_lesson SEARCH_JSON OUT.tif [--threads N] [--stream] [--compress none|deflate]";
-        let (search, out) = (words.next().ok_or(USAGE)?, words.next().ok_or(USAGE)?.into());
-        let mut arguments = Self { search, out, threads: 2, stream: false, deflate: false };
+        const WRONG: &str = "arguments are missing or unknown; see bench_lesson --help";
+        let (search, out) = (words.next().ok_or(WRONG)?, words.next().ok_or(WRONG)?.into());
+        let mut arguments = Self {
+            search,
+            out,
+            threads: 2,
+            chunks: 2048,
+            stream: false,
+            deflate: false,
+            passthrough: true,
+            predict: false,
+        };
         while let Some(word) = words.next() {
-            let mut value = || words.next().ok_or(USAGE);
+            let mut value = || words.next().ok_or(WRONG);
             match word.as_str() {
                 "--threads" => arguments.threads = value()?.parse()?,
+                "--chunks" => arguments.chunks = value()?.parse()?,
                 "--stream" => arguments.stream = true,
                 "--compress" => arguments.deflate = value()? == "deflate",
-                _ => return Err(USAGE.into()),
+                "--no-passthrough" => arguments.passthrough = false,
+                "--predict" => arguments.predict = true,
+                _ => return Err(WRONG.into()),
             }
         }
         Ok(arguments)
@@ -86,31 +141,33 @@ impl Arguments {
 struct Stages {
     last: (Instant, f64),
     total: (f64, f64),
-    json: String,
+    json: Map<String, Value>,
 }
 
 impl Stages {
     fn start() -> Self {
-        Self { last: (Instant::now(), cpu_seconds()), total: (0.0, 0.0), json: String::new() }
+        Self { last: (Instant::now(), cpu_seconds()), total: (0.0, 0.0), json: Map::new() }
     }
 
     /// Books the time since the previous call under `name`.
     fn end(&mut self, name: &str) {
         let now = (Instant::now(), cpu_seconds());
         let (wall, cpu) = ((now.0 - self.last.0).as_secs_f64(), now.1 - self.last.1);
-        self.add(name, wall, cpu);
+        self.json.insert(name.to_owned(), json!({ "wall": wall, "cpu": cpu }));
         self.total = (self.total.0 + wall, self.total.1 + cpu);
         self.last = now;
     }
 
-    fn add(&mut self, name: &str, wall: f64, cpu: f64) {
-        write!(self.json, "\"{name}\": {{\"wall\": {wall:.6}, \"cpu\": {cpu:.3}}}, ").expect("a String takes all");
-    }
-
-    fn into_json(mut self, tasks: usize) -> String {
+    fn into_json(mut self, report: &Report) -> Value {
         let (wall, cpu) = self.total;
-        self.add("job", wall, cpu);
-        format!("{{{}\"tasks\": {tasks}, \"peak_mib\": {:.1}}}", self.json, peak_mib())
+        let more = [
+            ("job", json!({ "wall": wall, "cpu": cpu })),
+            ("tasks", json!(report.tasks)),
+            ("peak_mib", json!(peak_mib())),
+            ("report", reported(report)),
+        ];
+        self.json.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(self.json)
     }
 }
 
