@@ -1,5 +1,5 @@
 //! A fused chain of kernels: data that can be printed and compared. How it is evaluated for a piece of the output is
-//! in [`evaluate`], how pixels are computed strip by strip in [`strip`].
+//! in `evaluate.rs`, how pixels are computed strip by strip in `strip.rs`.
 
 mod evaluate;
 mod strip;
