@@ -1,8 +1,7 @@
 //! Where workers sleep and how they are woken.
 
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
-
-use parking_lot::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::sync::{Condvar, Mutex};
 
 /// A condition variable that costs one load to ring while nobody sleeps.
 ///

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use parking_lot::Mutex;
-
 use crate::graph::TaskId;
 use crate::state::Event;
+use crate::sync::Mutex;
 
 /// What occupies a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

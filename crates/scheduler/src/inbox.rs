@@ -1,13 +1,12 @@
 //! Where replies of I/O tasks arrive, from any thread and at any time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::Mutex;
 
 use crate::bell::Bell;
 use crate::graph::TaskId;
 use crate::outcome::Outcome;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What an I/O task came to.
 pub(crate) type Answer<V, E> = (TaskId, Outcome<V, E>);

@@ -79,6 +79,10 @@ mod inbox;
 mod outcome;
 mod pace;
 mod slots;
+mod sync;
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 pub use error::Error;
 pub use graph::{Graph, GraphBuilder, GraphError, Lane, TaskId, TaskSpec};

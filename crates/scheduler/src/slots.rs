@@ -1,12 +1,10 @@
 //! Where values wait for their users.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use crossbeam_utils::Backoff;
-use crossbeam_utils::atomic::AtomicCell;
 
 use crate::graph::{Graph, TaskId};
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{AtomicCell, Backoff};
 
 /// A place per task for its value, of 12 bytes; a value that nobody wants is never in it.
 pub(crate) struct Slots<V> {

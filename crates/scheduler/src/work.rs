@@ -1,15 +1,14 @@
 //! What the caller brings: the tasks' meaning, and the wish to stop.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-
-use parking_lot::Mutex;
 
 use crate::bell::Bell;
 use crate::graph::TaskId;
 use crate::inbox::Inbox;
 use crate::outcome::{Failure, Outcome};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What the tasks of a graph do.
 ///
