@@ -9,6 +9,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BASELINE = os.path.abspath(os.environ.get("SWATH_BASELINE", os.path.join(ROOT, "../shared/baseline")))
@@ -75,6 +76,64 @@ def files(scenes):
     with open(f"{scenes}/search.json") as f:
         item = json.load(f)["features"][-1]["id"]
     return f"{scenes}/{item}/SCL.tif", f"{scenes}/{item}/visual.tif"
+
+
+def warm(scenes):
+    """Brings what the lesson reads into the page cache."""
+    for path in files(scenes):
+        with open(path, "rb") as f:
+            while f.read(1 << 24):
+                pass
+
+
+def run(command, wait_seconds):
+    """One run of a program whose last line is JSON: that, and what others had of the machine meanwhile."""
+    wait_quiet(wait_seconds)
+    watch = Watch()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    text = child.stdout.read()
+    child.stdout.close()
+    code, cpu = wait(child)
+    others = watch.others(cpu)
+    if code != 0:
+        sys.exit(f"exit code {code}; {command}")
+    return {"own": json.loads(text.splitlines()[-1]), "cpu": cpu, "others": others}
+
+
+def wait(child):
+    """Exit code and CPU seconds of a process."""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, usage.ru_utime + usage.ru_stime
+
+
+class Watch:
+    """What the machine does beside us, from now on."""
+
+    def __init__(self):
+        self.spent, self.start = self.busy(), time.monotonic()
+
+    def others(self, ours):
+        """The share of the CPU time since then that was not among `ours`, in seconds."""
+        wall = time.monotonic() - self.start
+        return max(0.0, self.busy() - self.spent - ours) / wall / CORES
+
+    @staticmethod
+    def busy():
+        """CPU seconds that the whole machine has spent not idle."""
+        with open("/proc/stat") as f:
+            ticks = [int(field) for field in f.readline().split()[1:9]]
+        return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_quiet(seconds):
+    """Until others leave the machine alone, so many seconds at most."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        watch = Watch()
+        time.sleep(0.25)
+        if watch.others(0) < 0.05:
+            return
 
 
 class Runs:
