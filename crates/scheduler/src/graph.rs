@@ -86,6 +86,16 @@ impl Graph {
         self.specs.leads_to_io(task.index())
     }
 
+    /// Where a task runs.
+    pub(crate) fn lane(&self, task: TaskId) -> Lane {
+        self.specs.lane(task.index())
+    }
+
+    /// Whether a task's value is delivered.
+    pub(crate) fn delivers(&self, task: TaskId) -> bool {
+        self.specs.deliver(task.index())
+    }
+
     /// The tasks whose values this task reads, as given to [`GraphBuilder::push`].
     pub fn dependencies(&self, task: TaskId) -> &[TaskId] {
         self.dependencies.of(task)
@@ -143,7 +153,7 @@ impl GraphBuilder {
         for index in (0..self.specs.len()).rev() {
             let begins_io = |dependent: &TaskId| {
                 let dependent = dependent.index();
-                self.specs.leads_to_io(dependent) || self.specs.get(dependent).lane == Lane::Io
+                self.specs.leads_to_io(dependent) || self.specs.lane(dependent) == Lane::Io
             };
             if dependents.of(TaskId(index as u32)).iter().any(begins_io) {
                 self.specs.set_leads_to_io(index);

@@ -15,7 +15,7 @@ pub(crate) struct Slots<V> {
 
 impl<V> Slots<V> {
     pub(crate) fn new(graph: &Graph) -> Self {
-        let users = |task| graph.dependents(task).len() as u32 + u32::from(graph.spec(task).deliver);
+        let users = |task| graph.dependents(task).len() as u32 + u32::from(graph.delivers(task));
         Self {
             values: graph.tasks().map(|_| AtomicCell::new(None)).collect(),
             users: graph.tasks().map(|task| AtomicU32::new(users(task))).collect(),

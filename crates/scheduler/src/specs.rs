@@ -2,18 +2,30 @@
 
 use crate::graph::{Lane, TaskSpec};
 
-/// The specs of a graph's tasks: a number per task, and each spec once, or nearly so.
+/// The specs of a graph's tasks: four bytes a task, and each pair of sizes once, or nearly so.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Specs {
-    /// The place of each task's spec, and in the top bit whether the task leads to I/O.
+    /// The place of each task's sizes, and in the top bits what is asked most often, so that it costs one look.
     numbers: Vec<u32>,
-    distinct: Vec<PackedSpec>,
-    /// Where specs with this hash were last put. One that was overwritten here is kept twice: a table of all would take
-    /// longer to ask than a few more specs take room.
+    distinct: Vec<Sizes>,
+    /// Where sizes with this hash were last put. A pair that was overwritten here is kept twice: a table of all would
+    /// take longer to ask than a few more pairs take room.
     recent: Vec<u32>,
 }
 
 const LEADS_TO_IO: u32 = 1 << 31;
+const IS_IO: u32 = 1 << 30;
+const DELIVER: u32 = 1 << 29;
+const PLACES: u32 = DELIVER - 1;
+
+/// Scratch and output of a task, in bytes; larger ones saturate, so that two of them can be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sizes {
+    scratch: u64,
+    output: u64,
+}
+
+const SIZE_MAX: u64 = (1 << 62) - 1;
 const RECENT_BITS: u32 = 10;
 
 impl Specs {
@@ -27,26 +39,33 @@ impl Specs {
 
     /// Adds the spec of the next task; tells if there was room for it.
     pub(crate) fn push(&mut self, spec: TaskSpec) -> bool {
-        let packed = PackedSpec::pack(spec);
+        let sizes = Sizes { scratch: spec.scratch.min(SIZE_MAX), output: spec.output.min(SIZE_MAX) };
         self.recent.resize(1 << RECENT_BITS, 0);
-        let recent = &mut self.recent[packed.hash() as usize];
-        if self.distinct.get(*recent as usize) != Some(&packed) {
-            if self.distinct.len() >= LEADS_TO_IO as usize {
+        let recent = &mut self.recent[sizes.hash() as usize];
+        if self.distinct.get(*recent as usize) != Some(&sizes) {
+            if self.distinct.len() > PLACES as usize {
                 return false;
             }
             *recent = self.distinct.len() as u32;
-            self.distinct.push(packed);
+            self.distinct.push(sizes);
         }
-        self.numbers.push(*recent);
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+        self.numbers.push(*recent | flag(spec.lane == Lane::Io, IS_IO) | flag(spec.deliver, DELIVER));
         true
     }
 
     pub(crate) fn get(&self, task: usize) -> TaskSpec {
-        self.packed(task).unpack()
+        let number = self.numbers[task];
+        let Sizes { scratch, output } = self.distinct[(number & PLACES) as usize];
+        TaskSpec { lane: lane(number), scratch, output, deliver: number & DELIVER != 0 }
+    }
+
+    pub(crate) fn lane(&self, task: usize) -> Lane {
+        lane(self.numbers[task])
     }
 
     pub(crate) fn deliver(&self, task: usize) -> bool {
-        self.packed(task).deliver()
+        self.numbers[task] & DELIVER != 0
     }
 
     pub(crate) fn leads_to_io(&self, task: usize) -> bool {
@@ -63,46 +82,13 @@ impl Specs {
         self.distinct.shrink_to_fit();
         self.recent = Vec::new();
     }
-
-    fn packed(&self, task: usize) -> PackedSpec {
-        self.distinct[(self.numbers[task] & !LEADS_TO_IO) as usize]
-    }
 }
 
-/// A [`TaskSpec`] in 16 bytes: the top bits of the sizes are lane and delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PackedSpec {
-    scratch: u64,
-    output: u64,
+fn lane(number: u32) -> Lane {
+    if number & IS_IO == 0 { Lane::Cpu } else { Lane::Io }
 }
 
-const FLAG: u64 = 1 << 63;
-
-/// Sizes are stored in 62 bits, so that two of them can be added.
-const SIZE_MAX: u64 = (1 << 62) - 1;
-
-impl PackedSpec {
-    fn pack(spec: TaskSpec) -> Self {
-        let flag = |set: bool| if set { FLAG } else { 0 };
-        Self {
-            scratch: spec.scratch.min(SIZE_MAX) | flag(spec.lane == Lane::Io),
-            output: spec.output.min(SIZE_MAX) | flag(spec.deliver),
-        }
-    }
-
-    fn unpack(self) -> TaskSpec {
-        TaskSpec {
-            lane: if self.scratch & FLAG == 0 { Lane::Cpu } else { Lane::Io },
-            scratch: self.scratch & !FLAG,
-            output: self.output & !FLAG,
-            deliver: self.deliver(),
-        }
-    }
-
-    fn deliver(self) -> bool {
-        self.output & FLAG != 0
-    }
-
+impl Sizes {
     /// A number of [`RECENT_BITS`] bits, by Fibonacci hashing.
     fn hash(self) -> u64 {
         (self.scratch.rotate_left(32) ^ self.output).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - RECENT_BITS)
@@ -117,12 +103,20 @@ mod tests {
 
     #[test]
     fn specs_survive_packing() {
-        for (lane, deliver) in [(Lane::Cpu, true), (Lane::Io, false), (Lane::Io, true)] {
-            let spec = TaskSpec { lane, scratch: 7, output: SIZE_MAX, deliver };
-            assert_eq!(PackedSpec::pack(spec).unpack(), spec);
+        let mut specs = Specs::default();
+        let all = [(Lane::Cpu, true), (Lane::Io, false), (Lane::Io, true)].map(|(lane, deliver)| TaskSpec {
+            lane,
+            scratch: 7,
+            output: SIZE_MAX,
+            deliver,
+        });
+        all.into_iter().for_each(|spec| assert!(specs.push(spec)));
+        assert!(specs.push(TaskSpec { scratch: u64::MAX, ..CPU }));
+        specs.set_leads_to_io(1);
+        for (task, spec) in all.into_iter().enumerate() {
+            assert_eq!((specs.get(task), specs.lane(task), specs.deliver(task)), (spec, spec.lane, spec.deliver));
         }
-        let huge = TaskSpec { scratch: u64::MAX, ..CPU };
-        assert_eq!(PackedSpec::pack(huge).unpack(), TaskSpec { scratch: SIZE_MAX, ..CPU });
+        assert_eq!(specs.get(3), TaskSpec { scratch: SIZE_MAX, ..CPU });
     }
 
     #[test]

@@ -65,8 +65,8 @@ MUTATIONS = [
      "        let roots = [Queue::CpuRoot, Queue::IoInner, Queue::IoRoot];\n"
      "        self.start_from(Queue::EagerRoot, &roots, &mut horizon, commands);\n"
      "        self.start_from(Queue::EagerInner, &[Queue::CpuInner], &mut horizon, commands);\n"),
-    ("nothing is eager", "graph.rs", "self.specs[index].scratch |= LEADS_TO_IO;", ""),
-    ("eager by one step only", "graph.rs", "spec.unpack().lane == Lane::Io || spec.leads_to_io()", "spec.unpack().lane == Lane::Io"),
+    ("nothing is eager", "graph.rs", "self.specs.set_leads_to_io(index);", ""),
+    ("eager by one step only", "graph.rs", "self.specs.leads_to_io(dependent) || self", "self"),
     ("the eager are not preferred", "state/mod.rs", "other < eager.0 && !self.fits_beside(eager.0, others)", "other < eager.0"),
     ("eager tasks take awaited memory", "state/mod.rs", "other < eager.0 && !self.fits_beside(eager.0, others)", "false && other < eager.0"),
     ("a successor goes before the eager", "state/mod.rs", "self.is_next(task) && self.has_room", "self.has_room"),
@@ -88,7 +88,7 @@ MUTATIONS = [
     ("nobody is woken for the end", "pool.rs", "        self.bell.ring_all();\n", ""),
     ("inputs outlive their last user", "pool.rs", "            inputs.clear();\n            value\n        });\n        inputs.clear();\n", "            value\n        });\n"),
     ("the last user does not own", "slots.rs", "if others > 0 {", "if others < u32::MAX {"),
-    ("a begin keeps its inputs", "pool.rs", "                    hands.inputs.clear();\n", ""),
+    ("a begin keeps its inputs", "pool.rs", "            Ok(())\n        });\n        inputs.clear();\n", "            Ok(())\n        });\n"),
     ("a lost reply is not answered", "work.rs", "        self.answer(Err(Failure::Abandoned));\n", ""),
     ("a graph over the limit is run", "pool.rs", "if peak.bytes > limits.bytes {", "if false {"),
 ]

@@ -46,7 +46,7 @@ impl<'g> Walk<'g> {
             wanted: Vec::new(),
         };
         for task in graph.tasks() {
-            let waits_for_turn = u32::from(graph.spec(task).deliver);
+            let waits_for_turn = u32::from(graph.delivers(task));
             walk.missing.push(graph.dependencies(task).len() as u32 + waits_for_turn);
         }
         walk.find_delivery();
@@ -96,7 +96,7 @@ impl<'g> Walk<'g> {
     }
 
     fn may_be_wanted(&self, task: TaskId) -> bool {
-        !self.done[task.index()] && (task.0 == self.next_delivery || !self.graph.spec(task).deliver)
+        !self.done[task.index()] && (task.0 == self.next_delivery || !self.graph.delivers(task))
     }
 
     /// Adds a task after all that it needs.
@@ -183,7 +183,7 @@ impl<'g> Walk<'g> {
     fn find_delivery(&mut self) {
         while (self.next_delivery as usize) < self.graph.len() {
             let task = TaskId(self.next_delivery);
-            if self.graph.spec(task).deliver {
+            if self.graph.delivers(task) {
                 return self.no_longer_waits(task);
             }
             self.next_delivery += 1;

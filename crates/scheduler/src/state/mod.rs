@@ -163,7 +163,7 @@ impl<'g> State<'g> {
             self.release(input, commands);
         }
         self.counts[task.index()] = self.graph.dependents(task).len() as u32;
-        if self.counts[task.index()] == 0 && !self.graph.spec(task).deliver {
+        if self.counts[task.index()] == 0 && !self.graph.delivers(task) {
             self.free(task, commands);
         }
         self.wake_dependents(task)
@@ -190,7 +190,7 @@ impl<'g> State<'g> {
 
     /// Gives back what a task holds only while it runs.
     fn leave_lane(&mut self, task: TaskId) {
-        match self.graph.spec(task).lane {
+        match self.graph.lane(task) {
             Lane::Cpu => self.jobs -= 1,
             Lane::Io => self.io_in_flight -= 1,
         }
@@ -220,7 +220,7 @@ impl<'g> State<'g> {
             if *missing > 0 {
                 continue;
             }
-            if successor.is_none() && self.graph.spec(dependent).lane == Lane::Cpu {
+            if successor.is_none() && self.graph.lane(dependent) == Lane::Cpu {
                 successor = Some(dependent);
             } else {
                 self.ready.push(dependent, self.graph);
@@ -242,7 +242,7 @@ impl<'g> State<'g> {
     /// Moves on to the next task whose value is delivered.
     fn find_delivery(&mut self) {
         let len = self.graph.len() as u32;
-        while self.next_delivery < len && !self.graph.spec(TaskId(self.next_delivery)).deliver {
+        while self.next_delivery < len && !self.graph.delivers(TaskId(self.next_delivery)) {
             self.next_delivery += 1;
         }
     }
@@ -254,7 +254,7 @@ impl<'g> State<'g> {
     }
 
     fn is_finished(&self, task: TaskId) -> bool {
-        self.settled.contains(task) && (task.0 < self.next_delivery || !self.graph.spec(task).deliver)
+        self.settled.contains(task) && (task.0 < self.next_delivery || !self.graph.delivers(task))
     }
 
     /// Delivery goes before execution: it gives memory back.
@@ -372,7 +372,7 @@ impl<'g> State<'g> {
             return false;
         }
         self.budget.take(bytes);
-        match self.graph.spec(task).lane {
+        match self.graph.lane(task) {
             Lane::Cpu => {
                 self.jobs += 1;
                 commands.push(Command::Execute(task));

@@ -48,7 +48,7 @@ impl Ready {
 
     /// Adds a task whose last input has just arrived.
     pub(super) fn push(&mut self, task: TaskId, graph: &Graph) {
-        match graph.spec(task).lane {
+        match graph.lane(task) {
             Lane::Cpu if graph.leads_to_io(task) => self.eager_inner.insert(task),
             Lane::Cpu => self.cpu_inner.insert(task),
             Lane::Io => self.io_inner.insert(task),
@@ -85,7 +85,7 @@ fn next_root(cursor: &mut u32, graph: &Graph, lane: Lane, eager: bool) -> Option
     while (*cursor as usize) < graph.len() {
         let task = TaskId(*cursor);
         let is_eager = lane == Lane::Cpu && graph.leads_to_io(task);
-        if graph.dependencies(task).is_empty() && graph.spec(task).lane == lane && is_eager == eager {
+        if graph.dependencies(task).is_empty() && graph.lane(task) == lane && is_eager == eager {
             return Some(task);
         }
         *cursor += 1;
