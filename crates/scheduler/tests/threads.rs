@@ -462,6 +462,27 @@ fn values_are_dropped_with_their_last_user() {
 }
 
 #[test]
+fn a_job_that_its_finder_cannot_take_wakes_a_sleeper() {
+    let graph = graph(&[(CPU, &[]), (CPU, &[0]), (CPU, &[0])]);
+    for _ in 0..10 {
+        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = (Mutex::new(sender), Mutex::new(receiver));
+        let execute_task = |task: TaskId, _: &mut Inputs| match task.0 {
+            // Time for the other worker to fall asleep.
+            0 => {
+                (0..20_000).for_each(|_| std::thread::yield_now());
+                Ok(Vec::new())
+            }
+            // Whoever has this one waits for the other one to be run.
+            1 => receiver.lock().recv_timeout(Duration::from_secs(10)).map_err(|_| "nobody was woken".to_owned()),
+            _ => sender.lock().send(Vec::new()).map(|()| Vec::new()).map_err(|error| error.to_string()),
+        };
+        let script = Script { execute: Box::new(execute_task), ..Script::default() };
+        execute(&graph, &script, &limits(2), &Control::default()).expect("both are run at once");
+    }
+}
+
+#[test]
 fn callers_bring_their_own_threads() {
     let mut rng = Rng(1);
     let graph = random_graph(&mut rng, 300);
