@@ -169,7 +169,7 @@ fn a_cancel_at_any_moment_closes_connections_and_leaves_all_or_nothing() {
     println!("connections closed after {:?} (median), {:?} (most)", closed[50], closed[99]);
     assert!(completed < 50 && in_flight > 100, "the moments lie within the run");
     // Without aborts all of them would be. Some are complete by chance, or before the close reaches the server.
-    assert!(served * 4 < in_flight * 3, "{served} of {in_flight} requests were served after the cancel");
+    assert!(served * 2 < in_flight, "{served} of {in_flight} requests were served after the cancel");
 }
 
 /// Every reply takes an hour.

@@ -223,14 +223,7 @@ impl Stage {
                 drop(evaluation);
                 self.leaf_value(sources, leaf, piece, blocks)
             }
-            Known::Pixels => {
-                // Read first, so that decoding is not taken for computing by who watches.
-                for leaf in evaluation.needed() {
-                    evaluation.read(leaf)?;
-                }
-                watch.begin(Step::Compute);
-                evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk)))
-            }
+            Known::Pixels => evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk))),
         }
     }
 

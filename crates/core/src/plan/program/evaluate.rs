@@ -23,7 +23,7 @@ pub(crate) trait Leaves {
     /// The pixels of leaf `leaf`: the region's rows and columns, its Times and Bands or one.
     fn pixels(&mut self, leaf: usize) -> Result<Arc<Chunk>>;
 
-    /// Whether the pixels of leaf `leaf` may be asked for now.
+    /// Whether leaf `leaf` can be read by this evaluation.
     fn is_there(&self, leaf: usize) -> bool;
 }
 
