@@ -253,6 +253,18 @@ impl Grid {
         }
     }
 
+    /// The grid whose every pixel is `rows` by `columns` of these; the last reach beyond the edge where the size is no
+    /// multiple.
+    #[must_use]
+    pub fn coarsened(&self, rows: usize, columns: usize) -> Self {
+        Self {
+            affine: self.affine.scaled(columns as f64, rows as f64),
+            width: self.width.div_ceil(columns),
+            height: self.height.div_ceil(rows),
+            crs: self.crs.clone(),
+        }
+    }
+
     /// Rows and columns of the smallest window that covers the box (CRS units), cut to the grid: `(rows, columns)`.
     /// A border within 1e-6 of a pixel of a pixel's edge counts as that edge.
     ///
@@ -327,6 +339,16 @@ mod tests {
         let fine = utm().divided(2, 2);
         assert_eq!(fine.bounds(), utm().bounds());
         assert_eq!(fine.resolution(), (10.0, 10.0));
+    }
+
+    #[test]
+    fn coarsening_a_grid_keeps_its_origin_and_covers_it() {
+        let grid = utm();
+        let coarse = grid.coarsened(2, 3);
+        assert_eq!(coarse.bounds().0, grid.bounds().0);
+        assert_eq!(coarse.bounds().3, grid.bounds().3);
+        assert_eq!(coarse.resolution(), (grid.resolution().0 * 3.0, grid.resolution().1 * 2.0));
+        assert_eq!((coarse.width, coarse.height), (grid.width.div_ceil(3), grid.height.div_ceil(2)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod interval;
 pub mod buffer;
 pub mod shape;
 pub mod view;
+pub mod area;
 pub mod chunk;
 pub mod value;
 pub mod grid;

@@ -82,7 +82,7 @@ fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
     let tasks = run.tasks(&job)?;
     let held = result_bytes + engine::pinned_bytes(&tasks);
     let limit = run.memory();
-    let (least, most) = engine::held_bytes(&tasks, limit.saturating_sub(held), run.worker_count());
+    let (least, most) = engine::held_bytes(&tasks, run.worker_count());
     let memory_least = held + least;
     let mut prediction = Prediction { tasks: tasks.len(), memory_least, ..Prediction::default() };
     for totals in tasks.totals() {
@@ -111,7 +111,7 @@ pub(crate) fn predict(run: &Run, what: &Explain<'_>) -> Result<Prediction> {
 pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
     let Planned { job, tasks, prediction } = plan(run, what)?;
     let mut out = tree(job.unfused(), 0);
-    if let Target::Sink(sink) = &tasks.stages()[0].target {
+    if let Target::Sink(sink) = &tasks.outputs()[0].target {
         let _ = writeln!(out, "\nwrites\n  {}", sink.describe());
     }
     out.push_str("\nreads\n");

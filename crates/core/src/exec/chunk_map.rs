@@ -1,12 +1,12 @@
-//! Which blocks of a source each piece of an output reads.
+//! Which blocks of a source, or pieces of another stage, each piece of an output reads.
 //!
-//! Pieces and blocks both form grids, and a view acts on each axis by itself, so the map of a whole stage is one short
+//! Pieces and blocks both form grids, and views and footprints act on each axis by itself, so the map of a whole stage is one short
 //! table per axis: a million pieces are a thousand rows and a thousand columns.
 
-use crate::shape::{ChunkGrid, Region, Shape, volume};
-use crate::view::View;
+use super::leaf::Reading;
+use crate::shape::{ChunkGrid, Region, Shape};
 
-/// The map from pieces to the blocks that one leaf sees of its source.
+/// The map from pieces to the blocks that one leaf reads.
 #[derive(Debug, Clone)]
 pub struct ChunkMap {
     /// For each axis, what each place along it reads.
@@ -25,13 +25,15 @@ struct Span {
     is_whole: bool,
     /// Output pixels.
     length: u32,
+    /// Pixels that the view of the supply shows for them.
+    input: u32,
 }
 
 impl ChunkMap {
-    /// The map of a leaf that sees its source, made of `blocks`, by `view`, for an output made of `pieces`. Along an
-    /// axis where the view has one pixel, that pixel is broadcast.
-    pub(super) fn new(view: &View, pieces: &ChunkGrid, blocks: &ChunkGrid) -> Self {
-        Self { axes: std::array::from_fn(|axis| spans(axis, view, pieces, blocks)), blocks: blocks.counts() }
+    /// The map of a leaf that reads a supply, made of `blocks`, for an output made of `pieces`. Along an axis where the
+    /// leaf has one pixel, that pixel is broadcast.
+    pub(super) fn new(reading: &Reading, pieces: &ChunkGrid, blocks: &ChunkGrid) -> Self {
+        Self { axes: std::array::from_fn(|axis| spans(axis, reading, pieces, blocks)), blocks: blocks.counts() }
     }
 
     /// The blocks that the piece at `position` of its grid reads, in order.
@@ -46,9 +48,14 @@ impl ChunkMap {
         spans.iter().all(|span| span.is_whole).then(|| number(&self.blocks, spans.map(|span| span.first as usize)))
     }
 
-    /// Count of output pixels that the piece at `position` needs of the leaf.
-    pub fn volume(&self, position: [usize; 4]) -> usize {
-        volume(self.spans(position).map(|span| span.length as usize))
+    /// Shape of what the piece at `position` needs of the leaf.
+    pub fn shape(&self, position: [usize; 4]) -> Shape {
+        self.spans(position).map(|span| span.length as usize)
+    }
+
+    /// Shape of what the view of the supply must show for that.
+    pub fn input_shape(&self, position: [usize; 4]) -> Shape {
+        self.spans(position).map(|span| span.input as usize)
     }
 
     /// Whether no block is read by two pieces.
@@ -98,18 +105,25 @@ const fn number(grid: &Shape, [t, b, y, x]: [usize; 4]) -> usize {
     ((t * grid[1] + b) * grid[2] + y) * grid[3] + x
 }
 
-fn spans(axis: usize, view: &View, pieces: &ChunkGrid, blocks: &ChunkGrid) -> Vec<Span> {
-    let along = view.axes[axis];
+fn spans(axis: usize, reading: &Reading, pieces: &ChunkGrid, blocks: &ChunkGrid) -> Vec<Span> {
+    let along = reading.view.axes[axis];
+    let is_broadcast = axis < 2 && reading.outer_view().axes[axis].length == 1;
     let span = |place: usize| {
-        let (start, length) = extent(pieces, axis, place);
-        let (start, length) = if axis < 2 && along.length == 1 { (0, 1) } else { (start, length) };
-        let (first_pixel, last_pixel) = (along.read(start), along.read(start + length - 1));
+        let (start, length) = if is_broadcast { (0, 1) } else { extent(pieces, axis, place) };
+        let (seen, input) = reading.along(axis, start, length);
+        let (first_pixel, last_pixel) = (along.read(seen), along.read(seen + input - 1));
         let block = |pixel: usize| (pixel + blocks.phase()[axis]) / blocks.chunk_shape()[axis];
         let (first, last) = (block(first_pixel), block(last_pixel));
         let is_whole = along.repeat == 1
             && first == last
             && extent(blocks, axis, first) == (first_pixel, last_pixel + 1 - first_pixel);
-        Span { first: first as u32, count: (last + 1 - first) as u32, is_whole, length: length as u32 }
+        Span {
+            first: first as u32,
+            count: (last + 1 - first) as u32,
+            is_whole,
+            length: length as u32,
+            input: input as u32,
+        }
     };
     (0..pieces.counts()[axis]).map(span).collect()
 }
@@ -125,6 +139,7 @@ fn extent(grid: &ChunkGrid, axis: usize, place: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::View;
 
     fn region(start: [usize; 4], shape: Shape) -> Region {
         Region { start, shape }
@@ -147,7 +162,7 @@ mod tests {
                 // An output that broadcasts a view of one band has more of them.
                 let shape = [view.shape()[0], 3, view.shape()[2], view.shape()[3]];
                 let pieces = ChunkGrid::new(shape, piece);
-                let map = ChunkMap::new(&view, &pieces, &blocks);
+                let map = ChunkMap::new(&Reading::plain(view), &pieces, &blocks);
                 for index in 0..pieces.len() {
                     let mut wanted = pieces.region(index);
                     for axis in (0..2).filter(|axis| view.axes[*axis].length == 1) {
@@ -157,7 +172,7 @@ mod tests {
                     let position = pieces.position(index);
                     let expected: Vec<_> = blocks.touching(&read).collect();
                     assert_eq!(map.blocks(position).collect::<Vec<_>>(), expected);
-                    assert_eq!(map.volume(position), wanted.volume());
+                    assert_eq!(map.shape(position), wanted.shape);
                     let as_is = view.axes.iter().all(|axis| axis.repeat == 1);
                     let whole = expected.first().copied().filter(|block| as_is && blocks.region(*block) == read);
                     assert_eq!(map.whole_block(position), whole);
@@ -169,8 +184,9 @@ mod tests {
     #[test]
     fn blocks_of_the_same_grid_are_read_once() {
         let grid = ChunkGrid::new([1, 3, 40, 30], [1, 3, 16, 16]);
-        let one_to_one =
-            |pieces: ChunkGrid| ChunkMap::new(&View::whole([1, 3, 40, 30]), &pieces, &grid).is_one_to_one();
+        let one_to_one = |pieces: ChunkGrid| {
+            ChunkMap::new(&Reading::plain(View::whole([1, 3, 40, 30])), &pieces, &grid).is_one_to_one()
+        };
         assert!(one_to_one(grid));
         assert!(!one_to_one(ChunkGrid::new([1, 3, 40, 30], [1, 1, 16, 16])));
         assert!(!one_to_one(ChunkGrid::new([1, 3, 40, 30], [1, 3, 8, 16])));

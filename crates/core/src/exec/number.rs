@@ -1,6 +1,7 @@
 //! From stages to tasks: which blocks are needed how often, which bytes travel together, and each task's rank and cost.
 
-use super::output::{Target, output_parts};
+use super::leaf::{Supplies, Supply};
+use super::output::{Target, programs, stage_parts};
 use super::ranges::{Merged, RangePolicy, Wanted, merge};
 use super::stage::{SourceUse, Stage};
 use super::tasks::{BlockUses, Cost, NONE, Need, PackedKind, TaskKind, Tasks, Totals};
@@ -11,15 +12,12 @@ use crate::source::Place;
 
 impl Tasks {
     pub(super) fn new(plan: &Plan, targets: &[Target], policy: &RangePolicy, passthrough: bool) -> Result<Self> {
-        let mut sources = Vec::new();
-        let stages = targets
-            .iter()
-            .enumerate()
-            .map(|(index, target)| Ok(Stage::new(output_parts(plan, index)?, target, &mut sources, passthrough)))
-            .collect::<Result<Vec<_>>>()?;
+        let (sources, stages) = stages(plan, targets, passthrough)?;
         let mut tasks = Self {
             uses: (0..sources.len()).map(|source| BlockUses::unused(source, &sources, &stages)).collect(),
             totals: vec![Totals::default(); sources.len()],
+            computations: Vec::new(),
+            outputs: targets.len(),
             sources,
             stages,
             kinds: Vec::new(),
@@ -27,7 +25,7 @@ impl Tasks {
             dependencies: Vec::new(),
         };
         if tasks.sources.len().max(tasks.stages.len()) >= PackedKind::OWNERS_MAX {
-            return Err(Error::invalid("the run has 2^30 sources or outputs"));
+            return Err(Error::invalid("the run has 2^30 sources or stages"));
         }
         let (order, uses) = tasks.count_uses();
         tasks.plan_ranges(order, policy)?;
@@ -36,8 +34,8 @@ impl Tasks {
         Ok(tasks)
     }
 
-    /// The computations in their order: stage, and position among the stage's tasks.
-    fn computations(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+    /// The computations of all stages: stage, and position among the stage's tasks.
+    fn all_computations(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let counts: Vec<_> = self.stages.iter().map(Stage::task_count).collect();
         counts.into_iter().enumerate().flat_map(|(stage, count)| (0..count).map(move |index| (stage, index)))
     }
@@ -45,29 +43,67 @@ impl Tasks {
     /// Counts the uses of every block. Returns the blocks of each source in order of first use, and the uses of those
     /// that may be hidden by conditions.
     fn count_uses(&mut self) -> (Vec<Vec<u32>>, Vec<GuardedUse>) {
-        let mut order: Vec<Vec<u32>> = vec![Vec::new(); self.sources.len()];
-        let mut guarded_uses = Vec::new();
-        let mut needs = Vec::new();
-        for (computation, (stage, index)) in self.computations().enumerate() {
-            let looks = self.stages[stage].looks;
-            self.find_needs(stage, index, &mut needs);
-            for Need { source, block, by_look, by_compute } in needs.iter().copied() {
-                let uses = &mut self.uses[source];
-                if uses.counts[block] == 0 {
-                    order[source].push(block as u32);
-                }
-                // Where a stage looks, its looks and its computations are users of their own.
-                uses.counts[block] += if looks { u32::from(by_look) + u32::from(by_compute) } else { 1 };
-                if looks && !by_look {
-                    let (source, block) = (source as u32, block as u32);
-                    guarded_uses.push(GuardedUse { source, block, computation: computation as u32 });
-                } else if let Some(guarded) = uses.guarded.get_mut(block) {
-                    *guarded = false;
+        let mut uses = Uses { order: vec![Vec::new(); self.sources.len()], ..Uses::default() };
+        let firsts = self.first_computations();
+        // Of the stages that others read, only what is needed is computed.
+        let mut is_needed: Vec<_> =
+            self.stages[self.outputs..].iter().map(|stage| vec![false; stage.task_count()]).collect();
+        // Users before what they use: how often something is used is known when it is reached.
+        for stage in (0..self.outputs).chain((self.outputs..self.stages.len()).rev()) {
+            for index in 0..self.stages[stage].task_count() {
+                if stage < self.outputs || is_needed[stage - self.outputs][index] {
+                    self.count_uses_of(stage, index, firsts[stage] + index, &mut uses, &mut is_needed);
                 }
             }
         }
-        guarded_uses.retain(|of| self.uses[of.source as usize].is_guarded(of.block as usize));
-        (order, guarded_uses)
+        let Uses { order, mut guarded, .. } = uses;
+        guarded.retain(|of| self.uses[of.source as usize].is_guarded(of.block as usize));
+        (order, guarded)
+    }
+
+    fn count_uses_of(
+        &mut self,
+        stage: usize,
+        index: usize,
+        computation: usize,
+        found: &mut Uses,
+        is_needed: &mut [Vec<bool>],
+    ) {
+        let looks = self.stages[stage].looks;
+        let mut needs = std::mem::take(&mut found.needs);
+        self.find_needs(stage, index, &mut needs);
+        for Need { supply, block, by_look, by_compute } in needs.iter().copied() {
+            let source = match supply {
+                Supply::Source(source) => source,
+                Supply::Stage(stage) => {
+                    is_needed[stage - self.outputs][self.stages[stage].task_of(block)] = true;
+                    continue;
+                }
+            };
+            let uses = &mut self.uses[source];
+            if uses.counts[block] == 0 {
+                found.order[source].push(block as u32);
+            }
+            // Where a stage looks, its looks and its computations are users of their own.
+            uses.counts[block] += if looks { u32::from(by_look) + u32::from(by_compute) } else { 1 };
+            if looks && !by_look {
+                let (source, block) = (source as u32, block as u32);
+                found.guarded.push(GuardedUse { source, block, computation: computation as u32 });
+            } else if let Some(guarded) = uses.guarded.get_mut(block) {
+                *guarded = false;
+            }
+        }
+        found.needs = needs;
+    }
+
+    /// The number of each stage's first computation among those of all.
+    fn first_computations(&self) -> Vec<usize> {
+        let starts = self.stages.iter().scan(0, |next, stage| {
+            let first = *next;
+            *next += stage.task_count();
+            Some(first)
+        });
+        starts.collect()
     }
 
     /// Finds out where the needed blocks are, and merges what must be fetched, in order of first use.
@@ -116,15 +152,44 @@ impl BlockUses {
     fn unused(source: usize, sources: &[SourceUse], stages: &[Stage]) -> Self {
         let len = sources[source].blocks.len();
         let leaves = || stages.iter().flat_map(|stage| stage.leaves.iter().map(move |leaf| (stage, leaf)));
-        let is_guarded = leaves().any(|(stage, leaf)| stage.looks && leaf.guarded && leaf.source == source);
+        let is_guarded =
+            leaves().any(|(stage, leaf)| stage.looks && leaf.guarded && leaf.supply == Supply::Source(source));
         Self {
             counts: vec![0; len],
             guarded: if is_guarded { vec![true; len] } else { Vec::new() },
             tasks: vec![NONE; len],
-            copied: leaves().any(|(_, leaf)| leaf.copied && leaf.source == source),
+            copied: leaves().any(|(_, leaf)| leaf.copied && leaf.supply == Supply::Source(source)),
             ..Self::default()
         }
     }
+}
+
+/// What is found out while uses are counted.
+#[derive(Default)]
+struct Uses {
+    /// The blocks of each source in order of first use.
+    order: Vec<Vec<u32>>,
+    guarded: Vec<GuardedUse>,
+    /// Room for the needs of a computation, used again and again.
+    needs: Vec<Need>,
+}
+
+/// The stages of a plan, outputs first, and the sources that they read.
+fn stages(plan: &Plan, targets: &[Target], passthrough: bool) -> Result<(Vec<SourceUse>, Vec<Stage>)> {
+    let programs = programs(plan)?;
+    let (mut sources, mut inner) = (Vec::new(), Vec::new());
+    let outputs = targets.len();
+    let parts = (0..programs.len()).map(|index| stage_parts(plan, &programs, index, &mut sources));
+    let mut parts = parts.collect::<Result<Vec<_>>>()?;
+    for parts in parts.drain(outputs..) {
+        let supplies = Supplies { sources: &sources, inner: &inner, outputs };
+        inner.push(Stage::new(parts, &Target::Stages, &supplies, passthrough));
+    }
+    let supplies = Supplies { sources: &sources, inner: &inner, outputs };
+    let stage = |(parts, target)| Stage::new(parts, target, &supplies, passthrough);
+    let mut stages: Vec<_> = parts.into_iter().zip(targets).map(stage).collect();
+    stages.extend(inner);
+    Ok((sources, stages))
 }
 
 /// A computation that needs a block only where its conditions say so.
@@ -189,33 +254,90 @@ impl Waiting {
 struct Numbering<'a> {
     tasks: &'a mut Tasks,
     waiting: Waiting,
+    /// All computations, those of the outputs first; and the first of each stage.
     computations: Vec<(u32, u32)>,
-    /// The look of each computation.
+    firsts: Vec<usize>,
+    /// The look of each computation, and its own task.
     looks: Vec<u32>,
+    computed: Vec<u32>,
+    /// Room for the needs of a computation, used again and again.
+    needs: Vec<Need>,
 }
 
 impl<'a> Numbering<'a> {
     fn new(tasks: &'a mut Tasks, waiting: Waiting) -> Self {
-        let computations: Vec<_> = tasks.computations().map(|(stage, index)| (stage as u32, index as u32)).collect();
-        Self { looks: vec![NONE; computations.len()], computations, tasks, waiting }
+        let computations: Vec<_> =
+            tasks.all_computations().map(|(stage, index)| (stage as u32, index as u32)).collect();
+        Self {
+            looks: vec![NONE; computations.len()],
+            computed: vec![NONE; computations.len()],
+            firsts: tasks.first_computations(),
+            computations,
+            needs: Vec::new(),
+            tasks,
+            waiting,
+        }
     }
 
     fn number(mut self) -> Result<()> {
         self.reserve();
-        let (mut dependencies, mut needs) = (Vec::new(), Vec::new());
-        for computation in 0..self.computations.len() {
-            let (stage, index) = self.computations[computation];
-            self.tasks.find_needs(stage as usize, index as usize, &mut needs);
-            let looks = self.tasks.stages[stage as usize].looks;
-            dependencies.clear();
-            if looks {
-                dependencies.push(self.look(computation, &needs)?);
-            }
-            for need in needs.iter().filter(|need| !looks || need.by_compute) {
-                dependencies.extend(self.provide(need.source, need.block)?);
-            }
-            self.push(TaskKind::Compute { stage, index }, &mut dependencies)?;
+        let outputs: usize = self.tasks.outputs().iter().map(Stage::task_count).sum();
+        for computation in 0..outputs {
+            self.compute(computation)?;
         }
+        let inner = self.tasks.outputs..self.tasks.stages.len();
+        self.tasks.computations = inner
+            .map(|stage| {
+                let first = self.firsts[stage];
+                self.computed[first..first + self.tasks.stages[stage].task_count()].to_vec()
+            })
+            .collect();
+        Ok(())
+    }
+
+    /// The task of a computation, added if it is new, after those of the computations whose pieces it reads; without
+    /// recursion, as stages can be many.
+    fn compute(&mut self, computation: usize) -> Result<u32> {
+        let mut stack = vec![computation];
+        while let Some(computation) = stack.last().copied() {
+            if self.computed[computation] != NONE {
+                stack.pop();
+                continue;
+            }
+            let (stage, index) = self.computations[computation];
+            let mut needs = std::mem::take(&mut self.needs);
+            self.tasks.find_needs(stage as usize, index as usize, &mut needs);
+            let known = stack.len();
+            let stages = needs.iter().rev().filter_map(|need| self.computation_of(need.supply, need.block));
+            stack.extend(stages.filter(|computation| self.computed[*computation] == NONE));
+            if stack.len() == known {
+                stack.pop();
+                self.push_computation(computation, &needs)?;
+            }
+            self.needs = needs;
+        }
+        Ok(self.computed[computation])
+    }
+
+    /// The computation of the piece that a block is, if it is one.
+    fn computation_of(&self, supply: Supply, block: usize) -> Option<usize> {
+        match supply {
+            Supply::Source(_) => None,
+            Supply::Stage(stage) => Some(self.firsts[stage] + self.tasks.stages[stage].task_of(block)),
+        }
+    }
+
+    fn push_computation(&mut self, computation: usize, needs: &[Need]) -> Result<()> {
+        let (stage, index) = self.computations[computation];
+        let looks = self.tasks.stages[stage as usize].looks;
+        let mut dependencies = Vec::new();
+        if looks {
+            dependencies.push(self.look(computation, needs)?);
+        }
+        for need in needs.iter().filter(|need| !looks || need.by_compute) {
+            dependencies.extend(self.provide(need.supply, need.block)?);
+        }
+        self.computed[computation] = self.push(TaskKind::Compute { stage, index }, &mut dependencies)?;
         Ok(())
     }
 
@@ -240,7 +362,7 @@ impl<'a> Numbering<'a> {
             let (stage, index) = self.computations[computation];
             let mut dependencies = Vec::new();
             for need in needs.iter().filter(|need| need.by_look) {
-                dependencies.extend(self.provide(need.source, need.block)?);
+                dependencies.extend(self.provide(need.supply, need.block)?);
             }
             self.looks[computation] = self.push(TaskKind::Look { stage, index }, &mut dependencies)?;
         }
@@ -262,7 +384,13 @@ impl<'a> Numbering<'a> {
 
     /// The task that a user of a block depends on, added if it is new; none for a block that its only user decodes
     /// without a fetch.
-    fn provide(&mut self, source: usize, block: usize) -> Result<Option<u32>> {
+    fn provide(&mut self, supply: Supply, block: usize) -> Result<Option<u32>> {
+        let source = match (supply, self.computation_of(supply, block)) {
+            (Supply::Source(source), _) => source,
+            (Supply::Stage(_), computation) => {
+                return computation.map(|computation| self.compute(computation)).transpose();
+            }
+        };
         let known = self.tasks.uses[source].tasks[block];
         if known != NONE {
             return Ok(Some(known));
@@ -364,15 +492,18 @@ impl Tasks {
 
     /// Bytes of the blocks that a task decodes by itself.
     fn own_bytes<'a>(&self, needs: impl Iterator<Item = &'a Need>) -> u64 {
-        let own = needs.filter(|need| self.uses[need.source].counts[need.block] == 1);
-        own.map(|need| self.block_bytes(need.source, need.block) + self.decode_scratch(need.source, need.block)).sum()
+        let own = needs.filter_map(|need| match need.supply {
+            Supply::Source(source) if self.uses[source].counts[need.block] == 1 => Some((source, need.block)),
+            Supply::Source(_) | Supply::Stage(_) => None,
+        });
+        own.map(|(source, block)| self.block_bytes(source, block) + self.decode_scratch(source, block)).sum()
     }
 
     /// Bytes of the block whose stored bytes may stand for a piece, the largest of several; 0 where none may. Guarded
     /// leaves count where `guarded` says so.
     fn copied_bytes(&self, stage: &Stage, position: [usize; 4], guarded: bool) -> u64 {
         let copied = stage.leaves.iter().filter(|leaf| leaf.copied && (guarded || !leaf.guarded));
-        let blocks = copied.filter_map(|leaf| Some((leaf.source, leaf.map.whole_block(position)?)));
+        let blocks = copied.filter_map(|leaf| Some((leaf.source()?, leaf.whole_block(position)?)));
         blocks.map(|(source, block)| self.stored_bytes(source, block)).max().unwrap_or(0)
     }
 
@@ -380,12 +511,14 @@ impl Tasks {
         self.find_needs(stage, index, needs);
         let own = self.own_bytes(needs.iter().filter(|need| need.by_look));
         let stage = &self.stages[stage];
-        let held = |piece| {
+        let (mut output, mut piece_scratch) = (0, 0);
+        for piece in stage.task_pieces(index) {
             let position = stage.pieces.position(piece);
-            stage.scratch(&self.sources, position).unguarded + self.copied_bytes(stage, position, false)
-        };
-        let output = stage.task_pieces(index).map(held).sum();
-        Cost { scratch: own + stage.program.scratch(), output }
+            let needed = stage.scratch(&self.supplies(), position);
+            output += needed.unguarded + self.copied_bytes(stage, position, false);
+            piece_scratch = piece_scratch.max(needed.program);
+        }
+        Cost { scratch: own + piece_scratch, output }
     }
 
     fn compute_cost(&self, stage: usize, index: usize, needs: &mut Vec<Need>) -> Cost {
@@ -397,7 +530,7 @@ impl Tasks {
         for piece in stage.task_pieces(index) {
             let (shape, position) = (stage.pieces.region(piece).shape, stage.pieces.position(piece));
             let pixels = (volume(shape) * stage.meta.dtype.size()) as u64;
-            let needed = stage.scratch(&self.sources, position);
+            let needed = stage.scratch(&self.supplies(), position);
             // What looking gathered is a value of its own.
             let mut scratch = needed.program + needed.guarded + if stage.looks { 0 } else { needed.unguarded };
             let copied = self.copied_bytes(stage, position, true);
@@ -407,7 +540,7 @@ impl Tasks {
                     scratch += pixels + encode_scratch;
                     cost.output += bound.max(copied);
                 }
-                Target::Pieces | Target::Chunks | Target::Pinned => cost.output += pixels + copied,
+                Target::Pieces | Target::Chunks | Target::Pinned | Target::Stages => cost.output += pixels + copied,
             }
             piece_scratch = piece_scratch.max(scratch);
         }

@@ -1,7 +1,11 @@
-//! An output of a run: where its pixels go, and in which pieces they are computed.
+//! A stage to be: where its pixels go, in which pieces they are computed, and what the plan says of it.
 
 use std::sync::Arc;
 
+use petgraph::graph::NodeIndex;
+
+use super::leaf::{Area, Reading, Supplies, Supply};
+use super::stage::SourceUse;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Op;
 use crate::meta::Meta;
@@ -9,7 +13,6 @@ use crate::plan::program::Program;
 use crate::plan::{Plan, StepKind};
 use crate::shape::{ChunkGrid, volume};
 use crate::sink::ChunkSink;
-use crate::source::ChunkSource;
 use crate::view::View;
 
 /// Where an output's pixels go.
@@ -24,6 +27,9 @@ pub enum Target {
     Chunks,
     /// Encoded block by block into a sink.
     Sink(Arc<dyn ChunkSink>),
+    /// Kept piece by piece until the stages that read them are done; pieces follow the blocks of the first source that
+    /// covers the stage.
+    Stages,
 }
 
 /// Bytes below which blocks are joined into one task, and above which a task is split where its target allows: a task
@@ -31,11 +37,12 @@ pub enum Target {
 const TASK_BYTES_MIN: usize = 1 << 20;
 const TASK_BYTES_MAX: usize = 16 << 20;
 
-/// Blocks below this are joined even where they are kept: a list of strips of one row would cost more than it saves.
-const PINNED_BYTES_MIN: usize = 32 << 10;
+/// Blocks below this are joined even where they are better apart, as they may be copied later or not be needed at all: a
+/// list of strips of one row would cost more than it saves.
+const BLOCK_BYTES_MIN: usize = 32 << 10;
 
 /// The pieces in which an output is computed, and how many of them one task takes.
-pub(super) fn pieces(target: &Target, output: &OutputParts) -> (ChunkGrid, usize) {
+pub(super) fn pieces(target: &Target, output: &StageParts, supplies: &Supplies<'_>) -> (ChunkGrid, usize) {
     let meta = &output.meta;
     let size = meta.dtype.size();
     match target {
@@ -45,24 +52,26 @@ pub(super) fn pieces(target: &Target, output: &OutputParts) -> (ChunkGrid, usize
             (blocks, (TASK_BYTES_MIN / bytes.max(1)).clamp(1, 4096))
         }
         Target::Chunks => (meta.chunk_grid(), 1),
-        Target::Pieces | Target::Pinned => {
+        Target::Pieces | Target::Pinned | Target::Stages => {
             // A broadcast leaf has shorter axes than the output; its blocks do not cover it.
-            let mut seen = output.leaves.iter().map(|(source, view)| view.seen_blocks(&source.blocks()));
+            let mut seen = output.leaves.iter().map(|(supply, reading)| reading.seen_blocks(&supplies.of(*supply).0));
             let grid = seen.find(|grid| grid.array_shape() == meta.shape).unwrap_or_else(|| meta.chunk_grid());
             let bytes = volume(grid.chunk_shape()) * size;
             match target {
                 // Blocks stay apart, so that they can be copied later.
-                Target::Pinned if (PINNED_BYTES_MIN..=TASK_BYTES_MAX).contains(&bytes) => {
+                Target::Pinned if (BLOCK_BYTES_MIN..=TASK_BYTES_MAX).contains(&bytes) => {
                     (grid, (TASK_BYTES_MIN / bytes).max(1))
                 }
-                _ => (sized(grid, size), 1),
+                // A window of what reads the stage may need few of its blocks.
+                Target::Stages => (sized(grid, size, BLOCK_BYTES_MIN), 1),
+                _ => (sized(grid, size, TASK_BYTES_MIN), 1),
             }
         }
     }
 }
 
-/// `grid` with its boxes joined along X, then Y, up to the least size of a task, or cut by rows above the greatest.
-fn sized(grid: ChunkGrid, size: usize) -> ChunkGrid {
+/// `grid` with its boxes joined along X, then Y, up to `bytes_min`, or cut by rows above the greatest size of a task.
+fn sized(grid: ChunkGrid, size: usize, bytes_min: usize) -> ChunkGrid {
     let shape = grid.array_shape();
     let mut chunk: [usize; 4] = std::array::from_fn(|axis| grid.chunk_shape()[axis].min(shape[axis].max(1)));
     if volume(chunk) * size > TASK_BYTES_MAX {
@@ -72,45 +81,102 @@ fn sized(grid: ChunkGrid, size: usize) -> ChunkGrid {
     }
     for axis in [3, 2] {
         let unit = grid.chunk_shape()[axis];
-        while chunk[axis] < shape[axis] && volume(chunk) * size < TASK_BYTES_MIN {
+        while chunk[axis] < shape[axis] && volume(chunk) * size < bytes_min {
             chunk[axis] = chunk[axis].next_multiple_of(unit) + unit;
         }
     }
     ChunkGrid::with_phase(shape, chunk, grid.phase())
 }
 
-/// An output of an optimised plan, taken apart.
-pub(super) struct OutputParts {
+/// A program of an optimised plan, taken apart.
+pub(super) struct StageParts {
     pub(super) meta: Meta,
     pub(super) program: Program,
-    pub(super) leaves: Vec<(Arc<dyn ChunkSource>, View)>,
+    pub(super) leaves: Vec<(Supply, Reading)>,
     pub(super) name: String,
     pub(super) operations: Vec<String>,
 }
 
-/// Takes apart output `index`: its program, and the source and view of each leaf.
-pub(super) fn output_parts(plan: &Plan, index: usize) -> Result<OutputParts> {
-    let broken = || Error::new(ErrorKind::Internal, "the optimised plan has a shape that cannot be cut into tasks");
-    let output = plan.outputs()[index];
-    let fused = *plan.inputs(output).first().ok_or_else(broken)?;
-    let StepKind::Fused { program, names } = &plan.step(fused).kind else { return Err(broken()) };
-    let leaves = plan
-        .inputs(fused)
-        .into_iter()
-        .map(|leaf| match &plan.step(leaf).kind {
-            StepKind::Operation(Op::Source(source)) => Ok((Arc::clone(source), View::whole(source.meta().shape))),
-            StepKind::Operation(Op::View { view, .. }) => match &plan.step(plan.inputs(leaf)[0]).kind {
-                StepKind::Operation(Op::Source(source)) => Ok((Arc::clone(source), *view)),
-                _ => Err(broken()),
-            },
-            _ => Err(broken()),
-        })
-        .collect::<Result<_>>()?;
-    Ok(OutputParts {
-        meta: plan.step(output).meta.clone(),
-        program: program.clone(),
-        leaves,
-        name: plan.step(output).label(),
-        operations: names.clone(),
-    })
+/// The programs of an optimised plan: those of the outputs, in their order, then those that operations on areas read,
+/// each before its users.
+pub(super) fn programs(plan: &Plan) -> Result<Vec<NodeIndex>> {
+    let outputs = plan.outputs().iter().map(|output| plan.inputs(*output).first().copied().ok_or_else(broken));
+    let mut programs = outputs.collect::<Result<Vec<_>>>()?;
+    let is_program = |node: &NodeIndex| matches!(plan.step(*node).kind, StepKind::Fused { .. });
+    let is_output = |node: &NodeIndex| plan.outputs().iter().any(|output| plan.inputs(*output).contains(node));
+    programs.extend(plan.in_order().into_iter().filter(|node| is_program(node) && !is_output(node)));
+    Ok(programs)
+}
+
+/// Takes apart program `index` of `programs`; the sources that it reads are added to `sources`.
+pub(super) fn stage_parts(
+    plan: &Plan,
+    programs: &[NodeIndex],
+    index: usize,
+    sources: &mut Vec<SourceUse>,
+) -> Result<StageParts> {
+    let step = plan.step(programs[index]);
+    let StepKind::Fused { program, names } = &step.kind else { return Err(broken()) };
+    let mut leaves = Vec::new();
+    for leaf in plan.inputs(programs[index]) {
+        leaves.push(reading(plan, programs, leaf, sources)?);
+    }
+    let areas = leaves.iter().filter_map(|(_, reading)| reading.area.as_ref());
+    let operations: Vec<_> = areas.map(|area| area.kernel.name()).chain(names.iter().cloned()).collect();
+    // An output has the chunks that its user asked for.
+    let (name, meta) = match plan.outputs().get(index) {
+        Some(output) => (plan.step(*output).label(), &plan.step(*output).meta),
+        None => (operations.join(" → "), &step.meta),
+    };
+    Ok(StageParts { meta: meta.clone(), program: program.clone(), leaves, name, operations })
+}
+
+/// What a leaf of a program reads: a source, or what an operation on areas makes of a source or of another program; each
+/// as it is or in a view.
+fn reading(
+    plan: &Plan,
+    programs: &[NodeIndex],
+    leaf: NodeIndex,
+    sources: &mut Vec<SourceUse>,
+) -> Result<(Supply, Reading)> {
+    let (seen, view) = seen(plan, leaf)?;
+    let StepKind::Operation(Op::Area(kernel)) = &plan.step(seen).kind else {
+        return Ok((supply(plan, programs, seen, sources)?, Reading::plain(view)));
+    };
+    let input = *plan.inputs(seen).first().ok_or_else(broken)?;
+    let (read, inner) = match plan.step(input).kind {
+        StepKind::Fused { .. } => (input, View::whole(plan.step(input).meta.shape)),
+        _ => self::seen(plan, input)?,
+    };
+    let area = Area {
+        kernel: Arc::clone(kernel),
+        footprint: kernel.footprint(),
+        input: plan.step(input).meta.shape,
+        shape: plan.step(seen).meta.shape,
+        dtype: plan.step(seen).meta.dtype,
+        view,
+    };
+    Ok((supply(plan, programs, read, sources)?, Reading { view: inner, area: Some(area) }))
+}
+
+/// What a view shows, and the view; a step that is none is seen as a whole.
+fn seen(plan: &Plan, node: NodeIndex) -> Result<(NodeIndex, View)> {
+    match &plan.step(node).kind {
+        StepKind::Operation(Op::View { view, .. }) => Ok((*plan.inputs(node).first().ok_or_else(broken)?, *view)),
+        _ => Ok((node, View::whole(plan.step(node).meta.shape))),
+    }
+}
+
+fn supply(plan: &Plan, programs: &[NodeIndex], node: NodeIndex, sources: &mut Vec<SourceUse>) -> Result<Supply> {
+    match &plan.step(node).kind {
+        StepKind::Operation(Op::Source(source)) => Ok(Supply::Source(SourceUse::add(sources, source))),
+        StepKind::Fused { .. } => {
+            programs.iter().position(|program| *program == node).map(Supply::Stage).ok_or_else(broken)
+        }
+        _ => Err(broken()),
+    }
+}
+
+fn broken() -> Error {
+    Error::new(ErrorKind::Internal, "the optimised plan has a shape that cannot be cut into tasks")
 }

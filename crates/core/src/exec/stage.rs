@@ -1,16 +1,16 @@
-//! A stage: one output of the plan, computed piece by piece from blocks of sources.
+//! A stage: one program of the plan, computed piece by piece from blocks of sources and pieces of other stages.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::chunk_map::ChunkMap;
-use super::output::{OutputParts, Target, pieces};
+use super::leaf::{Leaf, Reading, Supplies, Supply};
+use super::output::{StageParts, Target, pieces};
 use super::watch::{Step, Watch};
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
-use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::gather;
+use crate::error::Result;
 use crate::meta::Meta;
 use crate::plan::program::{Evaluation, Known, Leaves, Program};
 use crate::shape::{ChunkGrid, Region};
@@ -29,24 +29,7 @@ pub struct SourceUse {
     pub pinned_bytes: u64,
 }
 
-/// A leaf of a stage's program: what it sees of which source.
-#[derive(Debug, Clone)]
-pub struct Leaf {
-    /// Position among the run's sources.
-    pub source: usize,
-    /// What it sees of it.
-    pub view: View,
-    /// Which blocks each piece reads.
-    pub map: ChunkMap,
-    /// Whether it is read only where a condition that is computed without it says so.
-    pub guarded: bool,
-    /// Whether its blocks, untouched, can be copied to the stage's sink as they are stored.
-    pub copied: bool,
-    /// Whether no block of it is read twice by the stage.
-    pub once: bool,
-}
-
-/// One output of a run.
+/// What computes one output of a run, or what other stages read.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// What to call it.
@@ -95,7 +78,7 @@ impl Looked {
 /// Gives a task the blocks it computes with, each by its source and number.
 pub(super) trait Blocks {
     /// The pixels of a block; `once` tells that nobody will ask for them again, so that they may be the asker's own.
-    fn pixels(&mut self, source: usize, block: usize, once: bool) -> Result<ChunkValue>;
+    fn pixels(&mut self, supply: Supply, block: usize, once: bool) -> Result<ChunkValue>;
 
     /// A block as it is stored, instead of its pixels, if it can be copied.
     fn stored(&mut self, source: usize, block: usize) -> Result<Option<Bytes>>;
@@ -104,42 +87,58 @@ pub(super) trait Blocks {
     fn pixels_and_stored(&mut self, source: usize, block: usize) -> Result<ChunkValue>;
 }
 
+impl SourceUse {
+    /// The position of a source among those of a run, added if it is new.
+    pub(super) fn add(sources: &mut Vec<Self>, source: &Arc<dyn ChunkSource>) -> usize {
+        let known = sources.iter().position(|known| Arc::ptr_eq(&known.source, source));
+        known.unwrap_or_else(|| {
+            let (source, blocks, pinned_bytes) = (Arc::clone(source), source.blocks(), source.pinned_bytes());
+            sources.push(Self { source, blocks, pinned_bytes });
+            sources.len() - 1
+        })
+    }
+}
+
 impl Stage {
-    pub(super) fn new(parts: OutputParts, target: &Target, sources: &mut Vec<SourceUse>, passthrough: bool) -> Self {
-        let (pieces, pieces_per_task) = pieces(target, &parts);
+    /// The stage of these parts; `supplies` has what it reads.
+    pub(super) fn new(parts: StageParts, target: &Target, supplies: &Supplies<'_>, passthrough: bool) -> Self {
+        let (pieces, pieces_per_task) = pieces(target, &parts, supplies);
         let guarded = if passthrough { parts.program.guarded_leaves() } else { vec![false; parts.leaves.len()] };
-        let leaf = |((source, view), guarded): (&(Arc<dyn ChunkSource>, View), bool)| {
-            let position = position(sources, source);
+        let leaf = |((supply, reading), guarded): ((Supply, Reading), bool)| {
+            let source = match supply {
+                Supply::Source(source) => Some(&supplies.sources[source]),
+                Supply::Stage(_) => None,
+            };
+            let can_copy =
+                |of: &SourceUse| reading.area.is_none() && can_copy(target, of.source.as_ref(), &reading.view);
             Leaf {
-                source: position,
-                view: *view,
-                map: ChunkMap::new(view, &pieces, &sources[position].blocks),
-                guarded,
-                copied: passthrough && can_copy(target, source.as_ref(), view),
+                supply,
+                map: ChunkMap::new(&reading, &pieces, &supplies.of(supply).0),
+                // What another stage computes is computed whatever conditions say.
+                guarded: guarded && source.is_some(),
+                copied: passthrough && source.is_some_and(can_copy),
                 once: false,
+                reading,
             }
         };
-        let mut leaves: Vec<_> = parts.leaves.iter().zip(guarded).map(leaf).collect();
+        let mut leaves: Vec<_> = parts.leaves.into_iter().zip(guarded).map(leaf).collect();
         for index in 0..leaves.len() {
-            let shared = leaves.iter().filter(|other| other.source == leaves[index].source).count() > 1;
+            let shared = leaves.iter().filter(|other| other.supply == leaves[index].supply).count() > 1;
             leaves[index].once = !shared && leaves[index].map.is_one_to_one();
         }
-        let OutputParts { meta, program, name, operations, .. } = parts;
-        let target = target.clone();
-        let mut stage = Self {
-            name,
-            operations,
-            meta,
-            program,
+        let is_given = |leaf: &Leaf| leaf.source().is_some_and(|source| is_given(leaf, &supplies.sources[source]));
+        Self {
+            looks: leaves.iter().any(|leaf| leaf.guarded && is_given(leaf)),
+            name: parts.name,
+            operations: parts.operations,
+            meta: parts.meta,
+            program: parts.program,
             leaves,
             pieces,
             pieces_per_task,
-            target,
+            target: target.clone(),
             passthrough,
-            looks: false,
-        };
-        stage.looks = stage.leaves.iter().any(|leaf| leaf.guarded && is_given(leaf, &sources[leaf.source]));
-        stage
+        }
     }
 
     /// Whether looking at conditions is a task of its own.
@@ -152,6 +151,11 @@ impl Stage {
         self.pieces.len().div_ceil(self.pieces_per_task)
     }
 
+    /// The task that computes a piece.
+    pub(super) const fn task_of(&self, piece: usize) -> usize {
+        piece / self.pieces_per_task
+    }
+
     /// The pieces of task `index`.
     pub fn task_pieces(&self, index: usize) -> std::ops::Range<usize> {
         let first = index * self.pieces_per_task;
@@ -162,15 +166,23 @@ impl Stage {
     /// piece needs.
     pub(super) fn look(
         &self,
-        sources: &[SourceUse],
+        supplies: &Supplies<'_>,
         piece: usize,
         blocks: &mut dyn Blocks,
         watch: &dyn Watch,
     ) -> Result<(Looked, Vec<usize>)> {
         let (region, position) = (self.pieces.region(piece), self.pieces.position(piece));
         let cancelled = || watch.is_cancelled();
-        let reader =
-            Reader { stage: self, sources, region: &region, position, blocks, chunks: &[], only_unguarded: true };
+        let reader = Reader {
+            stage: self,
+            supplies,
+            watch,
+            region: &region,
+            position,
+            blocks,
+            chunks: &[],
+            only_unguarded: true,
+        };
         let mut evaluation = Evaluation::new(&self.program, &region, reader, &cancelled);
         let known = evaluation.look()?;
         let needed = evaluation.needed();
@@ -179,7 +191,7 @@ impl Stage {
             Known::Leaf(leaf) if self.leaves[leaf].guarded => Looked::Leaf(leaf),
             Known::Leaf(leaf) => {
                 drop(evaluation);
-                Looked::Value(self.leaf_value(sources, leaf, piece, blocks)?)
+                Looked::Value(self.leaf_value(supplies, leaf, piece, blocks, watch)?)
             }
             Known::Pixels => {
                 for leaf in needed.iter().filter(|leaf| !self.leaves[**leaf].guarded) {
@@ -195,7 +207,7 @@ impl Stage {
     /// Computes one piece, or tells what stands for it; `looked` is what [`look`](Self::look) told, if it was asked.
     pub(super) fn compute(
         &self,
-        sources: &[SourceUse],
+        supplies: &Supplies<'_>,
         piece: usize,
         looked: Option<&Looked>,
         blocks: &mut dyn Blocks,
@@ -205,12 +217,13 @@ impl Stage {
         let cancelled = || watch.is_cancelled();
         let chunks: &[Option<Arc<Chunk>>] = match looked {
             Some(Looked::Value(value)) => return Ok(value.clone()),
-            Some(Looked::Leaf(leaf)) => return self.leaf_value(sources, *leaf, piece, blocks),
+            Some(Looked::Leaf(leaf)) => return self.leaf_value(supplies, *leaf, piece, blocks, watch),
             Some(Looked::Pixels(chunks)) => chunks,
             None => &[],
         };
         watch.begin(Step::Compute);
-        let reader = Reader { stage: self, sources, region: &region, position, blocks, chunks, only_unguarded: false };
+        let reader =
+            Reader { stage: self, supplies, watch, region: &region, position, blocks, chunks, only_unguarded: false };
         let mut evaluation = Evaluation::new(&self.program, &region, reader, &cancelled);
         let known = match self.program.leaf() {
             Some(leaf) if evaluation.fills_region(leaf) => Known::Leaf(leaf),
@@ -221,7 +234,7 @@ impl Stage {
             Known::Constant(value) => Ok(ChunkValue::Constant(value)),
             Known::Leaf(leaf) => {
                 drop(evaluation);
-                self.leaf_value(sources, leaf, piece, blocks)
+                self.leaf_value(supplies, leaf, piece, blocks, watch)
             }
             Known::Pixels => evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk))),
         }
@@ -230,37 +243,40 @@ impl Stage {
     /// The pixels of an untouched leaf: a block as it is where that is all, else put together.
     fn leaf_value(
         &self,
-        sources: &[SourceUse],
+        supplies: &Supplies<'_>,
         leaf: usize,
         piece: usize,
         blocks: &mut dyn Blocks,
+        watch: &dyn Watch,
     ) -> Result<ChunkValue> {
         let (leaf, position) = (&self.leaves[leaf], self.pieces.position(piece));
-        let Some(index) = leaf.map.whole_block(position) else {
-            return read_leaf(sources, leaf, &self.pieces.region(piece), position, blocks).map(ChunkValue::Dense);
+        let Some(index) = leaf.whole_block(position) else {
+            let region = self.pieces.region(piece);
+            return leaf.read(supplies, &region, position, blocks, watch).map(ChunkValue::Dense);
         };
-        match &self.target {
-            Target::Sink(_) if leaf.copied => match blocks.stored(leaf.source, index)? {
+        match (&self.target, leaf.supply) {
+            (Target::Sink(_), Supply::Source(source)) if leaf.copied => match blocks.stored(source, index)? {
                 Some(bytes) => Ok(ChunkValue::Encoded { bytes, pixels: None }),
-                None => blocks.pixels(leaf.source, index, leaf.once),
+                None => blocks.pixels(leaf.supply, index, leaf.once),
             },
-            Target::Pinned if leaf.copied => blocks.pixels_and_stored(leaf.source, index),
-            _ => blocks.pixels(leaf.source, index, leaf.once),
+            (Target::Pinned, Supply::Source(source)) if leaf.copied => blocks.pixels_and_stored(source, index),
+            _ => blocks.pixels(leaf.supply, index, leaf.once),
         }
     }
 
     /// What computing the piece at `position` holds beside the blocks it reads and its result.
-    pub(super) fn scratch(&self, sources: &[SourceUse], position: [usize; 4]) -> Scratch {
+    pub(super) fn scratch(&self, supplies: &Supplies<'_>, position: [usize; 4]) -> Scratch {
         let mut scratch = Scratch { program: self.program.scratch(), ..Scratch::default() };
         for leaf in &self.leaves {
-            let gathered = (leaf.map.volume(position) * sources[leaf.source].source.meta().dtype.size()) as u64;
-            let is_whole = leaf.map.whole_block(position).is_some();
+            let (pixels, beside) = leaf.gathered_bytes(supplies, position);
+            scratch.program += beside;
+            let is_whole = leaf.whole_block(position).is_some();
             match leaf.guarded {
                 true if is_whole => {}
-                true => scratch.guarded += gathered,
+                true => scratch.guarded += pixels,
                 // What was looked at is kept until it is computed with, blocks too.
                 false if is_whole && !self.looks => {}
-                false => scratch.unguarded += gathered,
+                false => scratch.unguarded += pixels,
             }
         }
         scratch
@@ -270,7 +286,7 @@ impl Stage {
 /// Bytes that computing one piece holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scratch {
-    /// Registers.
+    /// Registers, and what operations on areas read.
     pub(super) program: u64,
     /// Pixels put together for guarded leaves.
     pub(super) guarded: u64,
@@ -288,31 +304,8 @@ fn can_copy(target: &Target, source: &dyn ChunkSource, view: &View) -> bool {
         }
         // Bytes are kept for a later sink, which can take them only for whole blocks.
         Target::Pinned => view.axes.iter().all(|axis| axis.repeat == 1),
-        Target::Pieces | Target::Chunks => false,
+        Target::Pieces | Target::Chunks | Target::Stages => false,
     }
-}
-
-fn position(sources: &mut Vec<SourceUse>, source: &Arc<dyn ChunkSource>) -> usize {
-    let known = sources.iter().position(|known| Arc::ptr_eq(&known.source, source));
-    known.unwrap_or_else(|| {
-        sources.push(SourceUse {
-            source: Arc::clone(source),
-            blocks: source.blocks(),
-            pinned_bytes: source.pinned_bytes(),
-        });
-        sources.len() - 1
-    })
-}
-
-/// The pixels of a leaf's view that meet `region`: all of an axis along which the leaf is broadcast.
-fn leaf_output(leaf: &Leaf, region: &Region) -> Region {
-    let mut out = *region;
-    for axis in 0..2 {
-        if leaf.view.axes[axis].length == 1 {
-            (out.start[axis], out.shape[axis]) = (0, 1);
-        }
-    }
-    out
 }
 
 /// Whether blocks of a guarded leaf are fetched or decoded by other tasks than the one that computes with them.
@@ -324,7 +317,8 @@ fn is_given(leaf: &Leaf, used: &SourceUse) -> bool {
 /// Reads the leaves of a stage for one piece.
 struct Reader<'a, 'b> {
     stage: &'a Stage,
-    sources: &'a [SourceUse],
+    supplies: &'a Supplies<'a>,
+    watch: &'a dyn Watch,
     region: &'a Region,
     position: [usize; 4],
     blocks: &'a mut (dyn Blocks + 'b),
@@ -337,7 +331,8 @@ struct Reader<'a, 'b> {
 impl Leaves for Reader<'_, '_> {
     fn constant(&mut self, leaf: usize) -> Result<Option<Scalar>> {
         let leaf = &self.stage.leaves[leaf];
-        let source = &self.sources[leaf.source].source;
+        let (Supply::Source(source), None) = (leaf.supply, &leaf.reading.area) else { return Ok(None) };
+        let source = &self.supplies.sources[source].source;
         let mut value = None;
         for block in leaf.map.blocks(self.position) {
             match (source.place(block)?, value) {
@@ -352,38 +347,11 @@ impl Leaves for Reader<'_, '_> {
     fn pixels(&mut self, leaf: usize) -> Result<Arc<Chunk>> {
         match self.chunks.get(leaf) {
             Some(Some(chunk)) => Ok(Arc::clone(chunk)),
-            _ => read_leaf(self.sources, &self.stage.leaves[leaf], self.region, self.position, self.blocks),
+            _ => self.stage.leaves[leaf].read(self.supplies, self.region, self.position, self.blocks, self.watch),
         }
     }
 
     fn is_there(&self, leaf: usize) -> bool {
         !(self.only_unguarded && self.stage.leaves[leaf].guarded)
     }
-}
-
-/// The pixels of a leaf for `region`: a block as it is where that is all, else gathered from every block it touches.
-fn read_leaf(
-    sources: &[SourceUse],
-    leaf: &Leaf,
-    region: &Region,
-    position: [usize; 4],
-    blocks: &mut dyn Blocks,
-) -> Result<Arc<Chunk>> {
-    let SourceUse { source, blocks: grid, .. } = &sources[leaf.source];
-    let dtype = source.meta().dtype;
-    let mut pixels = |index: usize| {
-        let value = blocks.pixels(leaf.source, index, leaf.once)?;
-        value.pixels(grid.region(index).shape, dtype).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "the bytes of a block were kept where its pixels are needed")
-        })
-    };
-    if let Some(index) = leaf.map.whole_block(position) {
-        return pixels(index);
-    }
-    let output = leaf_output(leaf, region);
-    let mut target = Chunk::filled(output.shape, dtype, dtype.zero());
-    for index in leaf.map.blocks(position) {
-        gather(&leaf.view, &*pixels(index)?, &grid.region(index), &mut target, &output);
-    }
-    Ok(Arc::new(target))
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::leaf::{Supplies, Supply};
 use super::stage::{Looked, SourceUse, Stage};
 use crate::shape::volume;
 use crate::sink::Encoded;
@@ -155,7 +156,12 @@ pub struct Totals {
 #[derive(Debug)]
 pub struct Tasks {
     pub(super) sources: Vec<SourceUse>,
+    /// Those of the outputs, then those that others read, each before its users.
     pub(super) stages: Vec<Stage>,
+    /// Count of the outputs.
+    pub(super) outputs: usize,
+    /// For each stage that others read, the task of each of its computations; `NONE` where nothing needs it.
+    pub(super) computations: Vec<Vec<u32>>,
     pub(super) uses: Vec<BlockUses>,
     pub(super) kinds: Vec<PackedKind>,
     pub(super) dependency_ends: Vec<u32>,
@@ -190,7 +196,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// A block that a computation reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Need {
-    pub(super) source: usize,
+    pub(super) supply: Supply,
     pub(super) block: usize,
     /// Whether a leaf that is not guarded sees it: looking reads it, if the stage looks.
     pub(super) by_look: bool,
@@ -214,8 +220,8 @@ impl Tasks {
         for piece in stage.task_pieces(index) {
             let position = stage.pieces.position(piece);
             for leaf in &stage.leaves {
-                let (source, by_look, by_compute) = (leaf.source, !leaf.guarded, leaf.guarded);
-                needs.extend(leaf.map.blocks(position).map(|block| Need { source, block, by_look, by_compute }));
+                let (supply, by_look, by_compute) = (leaf.supply, !leaf.guarded, leaf.guarded);
+                needs.extend(leaf.map.blocks(position).map(|block| Need { supply, block, by_look, by_compute }));
             }
         }
         unite(needs);
@@ -236,9 +242,32 @@ impl Tasks {
         &self.sources
     }
 
-    /// The stages of the run, one for each output.
+    /// The stages of the run: one for each output, in their order, then those that other stages read.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// The stages of the outputs alone.
+    pub fn outputs(&self) -> &[Stage] {
+        &self.stages[..self.outputs]
+    }
+
+    /// How many tasks compute pieces of a stage: of one that others read, only those that are needed.
+    pub fn computation_count(&self, stage: usize) -> usize {
+        match stage.checked_sub(self.outputs) {
+            None => self.stages[stage].task_count(),
+            Some(inner) => self.computations[inner].iter().filter(|task| **task != NONE).count(),
+        }
+    }
+
+    /// What stages read.
+    pub(super) fn supplies(&self) -> Supplies<'_> {
+        Supplies { sources: &self.sources, inner: &self.stages[self.outputs..], outputs: self.outputs }
+    }
+
+    /// The task that computes a piece of a stage that others read.
+    pub(super) fn provider(&self, stage: usize, piece: usize) -> u32 {
+        self.computations[stage - self.outputs][self.stages[stage].task_of(piece)]
     }
 
     /// What the run will read, for each source.
@@ -286,13 +315,16 @@ impl Tasks {
         let looks = self.stages[stage].looks;
         let needs = self.needs(stage, index).into_iter();
         let reads = needs.filter(|need| if looking { need.by_look } else { !looks || need.by_compute });
-        let given = |need: &Need| self.uses[need.source].tasks[need.block] != NONE;
-        reads.filter(|need| !given(need)).map(|need| (need.source, need.block)).collect()
+        let own = |need: Need| match need.supply {
+            Supply::Source(source) if self.uses[source].tasks[need.block] == NONE => Some((source, need.block)),
+            Supply::Source(_) | Supply::Stage(_) => None,
+        };
+        reads.filter_map(own).collect()
     }
 
     /// Whether the value of task `task` is part of an output.
     pub fn is_delivered(&self, task: usize) -> bool {
-        matches!(self.kind(task), TaskKind::Compute { .. })
+        matches!(self.kind(task), TaskKind::Compute { stage, .. } if (stage as usize) < self.outputs)
     }
 
     /// Task `task` as a person would name it.
@@ -346,15 +378,15 @@ fn unite(needs: &mut Vec<Need>) {
     for index in 0..needs.len() {
         let need = needs[index];
         let known = match is_hashed {
-            true => places.get(&(need.source, need.block)).copied(),
-            false => needs[..united].iter().position(|other| (other.source, other.block) == (need.source, need.block)),
+            true => places.get(&(need.supply, need.block)).copied(),
+            false => needs[..united].iter().position(|other| (other.supply, other.block) == (need.supply, need.block)),
         };
         let place = known.unwrap_or(united);
         if known.is_none() {
             needs[place] = need;
             united += 1;
             if is_hashed {
-                places.insert((need.source, need.block), place);
+                places.insert((need.supply, need.block), place);
             }
         }
         needs[place].by_look |= need.by_look;

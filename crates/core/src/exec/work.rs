@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::leaf::Supply;
 use super::output::Target;
 use super::stage::Blocks;
-use super::tasks::{Looks, NONE, Origin, TaskKind, Tasks, Value};
+use super::tasks::{Looks, Origin, TaskKind, Tasks, Value};
 use super::watch::{Step, Watch};
 use crate::chunk::Chunk;
 use crate::error::{Error, ErrorKind, Result};
@@ -94,10 +95,11 @@ impl Tasks {
         let mut looks = Looks { pieces: Vec::new(), needed: Vec::new() };
         for piece in stage.task_pieces(index) {
             check(watch)?;
-            let (looked, leaves) = stage.look(&self.sources, piece, &mut blocks, watch)?;
+            let (looked, leaves) = stage.look(&self.supplies(), piece, &mut blocks, watch)?;
             for leaf in leaves.into_iter().map(|leaf| &stage.leaves[leaf]) {
-                let read = leaf.map.blocks(stage.pieces.position(piece));
-                looks.needed.extend(read.map(|block| (leaf.source as u32, block as u32)));
+                let blocks = leaf.map.blocks(stage.pieces.position(piece));
+                let of_source = |source: usize| blocks.map(move |block| (source as u32, block as u32));
+                looks.needed.extend(leaf.source().map(of_source).into_iter().flatten());
             }
             looks.pieces.push(looked);
         }
@@ -123,17 +125,17 @@ impl Tasks {
         for (position, piece) in stage.task_pieces(index).enumerate() {
             check(watch)?;
             let looked = looks.map(|looks| &looks.pieces[position]);
-            let value = stage.compute(&self.sources, piece, looked, &mut blocks, watch)?;
+            let value = stage.compute(&self.supplies(), piece, looked, &mut blocks, watch)?;
             match &stage.target {
                 Target::Sink(sink) => encoded.push(encode(sink.as_ref(), piece, value, stage.passthrough, watch)?),
                 // What is kept is kept as small as it can be.
                 Target::Pinned if stage.passthrough => computed.push((piece, smallest(value))),
-                Target::Pinned | Target::Pieces | Target::Chunks => computed.push((piece, value)),
+                Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages => computed.push((piece, value)),
             }
         }
         Ok(match &stage.target {
             Target::Sink(_) => Value::Encoded(encoded),
-            Target::Pinned | Target::Pieces | Target::Chunks => Value::Pieces(computed),
+            Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages => Value::Pieces(computed),
         })
     }
 
@@ -244,19 +246,33 @@ struct TaskBlocks<'a> {
 }
 
 impl<'a> TaskBlocks<'a> {
-    /// The value of the task that provides a block, if one does.
+    /// The value of the task that provides a block of a source, if one does.
     fn given(&self, source: usize, block: usize) -> Option<&'a Value> {
-        let provider = self.tasks.uses[source].tasks[block];
-        if provider == NONE {
-            return None;
-        }
+        self.input(self.tasks.uses[source].tasks[block])
+    }
+
+    /// The value of a task that this one depends on.
+    fn input(&self, provider: u32) -> Option<&'a Value> {
         let position = self.tasks.dependencies(self.task).binary_search(&provider).ok()?;
         self.inputs.get(position).map(AsRef::as_ref)
     }
 }
 
 impl Blocks for TaskBlocks<'_> {
-    fn pixels(&mut self, source: usize, block: usize, once: bool) -> Result<ChunkValue> {
+    fn pixels(&mut self, supply: Supply, block: usize, once: bool) -> Result<ChunkValue> {
+        let source = match supply {
+            Supply::Source(source) => source,
+            Supply::Stage(stage) => {
+                let pieces = match self.input(self.tasks.provider(stage, block)) {
+                    Some(Value::Pieces(pieces)) => pieces.as_slice(),
+                    _ => &[],
+                };
+                let piece = pieces.iter().find(|(piece, _)| *piece == block);
+                return piece
+                    .map(|(_, value)| value.clone())
+                    .ok_or_else(|| Error::new(ErrorKind::Internal, "a piece was read before it was computed"));
+            }
+        };
         if let Some((_, known)) = self.read.iter().find(|(of, _)| *of == (source, block)) {
             return Ok(known.clone());
         }

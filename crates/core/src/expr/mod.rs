@@ -10,10 +10,12 @@ mod operators;
 mod select;
 mod structure;
 mod values;
+mod windows;
 
 pub use node::{CompareOp, LogicOp, Node, Op, Operand, Overflow};
 pub use select::Fill;
 pub use values::Values;
+pub use windows::Windows;
 
 use std::panic::Location;
 use std::sync::Arc;

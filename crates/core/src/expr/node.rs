@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::area::AreaKernel;
 use crate::dtype::{DType, Scalar};
 use crate::meta::Meta;
 use crate::shape::Dim;
@@ -73,6 +74,8 @@ pub enum Op {
         /// The new value.
         to: Scalar,
     },
+    /// Each pixel from an area of the input.
+    Area(Arc<dyn AreaKernel>),
     /// Another dtype; nodata pixels stay nodata.
     Cast {
         /// The dtype of the result.
@@ -181,6 +184,7 @@ impl fmt::Display for Op {
             Self::Select { yes: Operand::Input(_), no: Operand::Constant(other) } => write!(f, "where, other {other}"),
             Self::Select { .. } => f.write_str("if else"),
             Self::Replace { from, to } => write!(f, "replace {from} by {to}"),
+            Self::Area(kernel) => f.write_str(&kernel.name()),
             Self::Cast { dtype, .. } => write!(f, "cast to {dtype}"),
         }
     }

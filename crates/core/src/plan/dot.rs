@@ -12,7 +12,7 @@ use petgraph::graph::NodeIndex;
 use self::times::{Layer, Mark, Marks};
 use super::explain::describe;
 use super::{Plan, StepKind};
-use crate::exec::{Job, TaskKind, Tasks, Totals};
+use crate::exec::{Job, Supply, TaskKind, Tasks, Totals};
 use crate::expr::Op;
 use crate::shape::{ChunkGrid, Region};
 use crate::text::{bytes, count, counted, short};
@@ -214,10 +214,19 @@ fn operations(dot: &mut Dot, plan: &Plan, stages: bool) {
     for node in outer {
         dot.node(&step_id(node), &step_label(plan, node), look(&plan.step(node).kind));
     }
-    if !inner.is_empty() {
-        dot.cluster("fused", "one task per run of output blocks", |dot| {
-            for node in inner {
-                dot.node(&step_id(node), &step_label(plan, node), look(&plan.step(node).kind));
+    let roots = roots(plan, &order);
+    let mut drawn = Vec::new();
+    for node in &inner {
+        let root = roots[node.index()];
+        if drawn.contains(&root) {
+            continue;
+        }
+        // The first has the plain name: most plans have one.
+        let key = if drawn.is_empty() { "fused".to_owned() } else { format!("fused{}", drawn.len()) };
+        drawn.push(root);
+        dot.cluster(&key, "one task per run of output blocks", |dot| {
+            for node in inner.iter().filter(|node| roots[node.index()] == root) {
+                dot.node(&step_id(*node), &step_label(plan, *node), look(&plan.step(*node).kind));
             }
         });
     }
@@ -226,6 +235,18 @@ fn operations(dot: &mut Dot, plan: &Plan, stages: bool) {
             dot.edge(&step_id(input), &step_id(node));
         }
     }
+}
+
+/// For each elementwise step, the first step after it that is not: what its program is for. Of several, the first.
+fn roots(plan: &Plan, order: &[NodeIndex]) -> Vec<Option<NodeIndex>> {
+    let mut roots: Vec<Option<NodeIndex>> = vec![None; plan.graph().node_count()];
+    for user in order.iter().rev().copied() {
+        let root = if plan.step(user).is_elementwise() { roots[user.index()] } else { Some(user) };
+        for input in plan.inputs(user) {
+            roots[input.index()] = [roots[input.index()], root].into_iter().flatten().min();
+        }
+    }
+    roots
 }
 
 /// One node a step as written, with what Dask would call its layer: a task for each chunk.
@@ -251,8 +272,9 @@ fn layers(dot: &mut Dot, tasks: &Tasks, times: Option<&Times>) {
         });
     }
     for (index, stage) in tasks.stages().iter().enumerate() {
-        let computes = stage.task_count() as u64;
-        let blocks = stage.pieces.len() as u64;
+        let computes = tasks.computation_count(index) as u64;
+        // Of what only other stages read, a task computes one piece.
+        let blocks = if index < tasks.outputs().len() { stage.pieces.len() as u64 } else { computes };
         dot.cluster(&format!("stage{index}"), &format!("stage {index}"), |dot| {
             let what = if stage.operations.is_empty() { "pass on".to_owned() } else { stage.operations.join("\n") };
             let label = format!("{what}\n{}, {}", counted(computes, "task"), counted(blocks, "block"));
@@ -262,17 +284,22 @@ fn layers(dot: &mut Dot, tasks: &Tasks, times: Option<&Times>) {
                 dot.marked(&format!("look{index}"), &label, Look::Decode, &marks.layer(Layer::Look(index)));
             }
         });
-        let label = format!("{}\n{}", short(&stage.name), describe(&stage.meta));
-        dot.marked(&format!("out{index}"), &label, Look::Output, &marks.output(index));
-        dot.edge(&format!("compute{index}"), &format!("out{index}"));
+        if index < tasks.outputs().len() {
+            let label = format!("{}\n{}", short(&stage.name), describe(&stage.meta));
+            dot.marked(&format!("out{index}"), &label, Look::Output, &marks.output(index));
+            dot.edge(&format!("compute{index}"), &format!("out{index}"));
+        }
         let mut seen = Vec::new();
         for leaf in &stage.leaves {
             let user = if stage.looks() && !leaf.guarded { "look" } else { "compute" };
-            if !seen.contains(&(leaf.source, user)) {
-                seen.push((leaf.source, user));
-                dot.edge(&counts.last_layer(leaf.source), &format!("{user}{index}"));
-                if stage.looks() && leaf.guarded {
-                    dot.edge(&format!("look{index}"), &format!("fetch{}", leaf.source));
+            if !seen.contains(&(leaf.supply, user)) {
+                seen.push((leaf.supply, user));
+                dot.edge(&counts.last_layer(leaf.supply), &format!("{user}{index}"));
+                if let Supply::Source(source) = leaf.supply
+                    && stage.looks()
+                    && leaf.guarded
+                {
+                    dot.edge(&format!("look{index}"), &format!("fetch{source}"));
                 }
             }
         }
@@ -314,9 +341,12 @@ impl Counts {
         Self { decodes }
     }
 
-    fn last_layer(&self, source: usize) -> String {
-        let kind = if self.decodes[source] > 0 { "decode" } else { "fetch" };
-        format!("{kind}{source}")
+    fn last_layer(&self, supply: Supply) -> String {
+        match supply {
+            Supply::Source(source) if self.decodes[source] > 0 => format!("decode{source}"),
+            Supply::Source(source) => format!("fetch{source}"),
+            Supply::Stage(stage) => format!("compute{stage}"),
+        }
     }
 }
 
@@ -479,10 +509,12 @@ fn written_chunks(dot: &mut Dot, plan: &Plan) {
 
 /// What a step reads of an input for `region` of its result.
 fn input_region(plan: &Plan, node: NodeIndex, input: NodeIndex, region: &Region) -> Region {
-    if let StepKind::Operation(Op::View { view, .. }) = &plan.step(node).kind {
-        return view.source_region(region);
-    }
     let shape = plan.step(input).meta.shape;
+    match &plan.step(node).kind {
+        StepKind::Operation(Op::View { view, .. }) => return view.source_region(region),
+        StepKind::Operation(Op::Area(kernel)) => return kernel.footprint().read(region, shape),
+        _ => {}
+    }
     let mut out = *region;
     // Time and Band axes of length 1 are broadcast.
     for (axis, _) in shape.iter().enumerate().take(2).filter(|(_, length)| **length == 1) {

@@ -107,14 +107,10 @@ impl Plan {
             let inputs: Vec<_> = self.inputs(node).into_iter().map(|input| &self.step(input).meta).collect();
             assert_eq!(inputs.len(), arity(&step.kind), "{} has the inputs it needs", step.label());
             for input in inputs {
-                let is_view = matches!(step.kind, StepKind::Operation(Op::View { .. }));
+                let moves = matches!(step.kind, StepKind::Operation(Op::View { .. } | Op::Area(_)));
                 for axis in 0..4 {
                     let (from, to) = (input.shape[axis], step.meta.shape[axis]);
-                    assert!(
-                        is_view || from == to || (from == 1 && axis < 2),
-                        "{} broadcasts axis {axis}",
-                        step.label()
-                    );
+                    assert!(moves || from == to || (from == 1 && axis < 2), "{} broadcasts axis {axis}", step.label());
                 }
             }
         }
@@ -151,8 +147,13 @@ impl Step {
         }
     }
 
+    /// Whether it is a source, or computes pixels from areas: what views are taken of.
+    pub(crate) fn is_seen_by_views(&self) -> bool {
+        matches!(&self.kind, StepKind::Operation(Op::Source(_) | Op::Area(_)))
+    }
+
     /// Whether it computes pixels one by one.
     pub(crate) fn is_elementwise(&self) -> bool {
-        matches!(&self.kind, StepKind::Operation(op) if !matches!(op, Op::Source(_) | Op::View { .. }))
+        matches!(&self.kind, StepKind::Operation(op) if !matches!(op, Op::Source(_) | Op::View { .. } | Op::Area(_)))
     }
 }

@@ -1,77 +1,122 @@
-//! What an expression means: one pixel after the other, without chunks, views or kernels.
+//! What an expression means: one pixel after the other, without chunks, views or kernels. An operation on areas is asked
+//! for one pixel at a time.
 
-use swath_core::dtype::Scalar;
+use std::collections::HashMap;
+
+use swath_core::area::AreaKernel;
+use swath_core::buffer::Buffer;
+use swath_core::chunk::Chunk;
+use swath_core::dtype::{DType, Element, Scalar};
 use swath_core::expr::{CompareOp, LazyRaster, LogicOp, Node, Op, Operand};
-use swath_core::shape::{ChunkGrid, Region, Shape};
+use swath_core::for_dtype;
+use swath_core::shape::{ChunkGrid, Region};
 use swath_core::source::{ChunkSource, Place};
 
 /// All pixels of a raster, in order.
 pub(crate) fn meaning(raster: &LazyRaster) -> Vec<Scalar> {
-    let node = raster.node().unwrap();
-    let shape: Shape = node.meta.shape;
-    let cells = ChunkGrid::new(shape, [1; 4]);
-    (0..cells.len()).map(|cell| pixel(node, cells.position(cell))).collect()
+    Meaning::default().all(raster.node().unwrap())
 }
 
-fn pixel(node: &Node, at: [usize; 4]) -> Scalar {
-    let input = |index: usize, at: [usize; 4]| {
-        let node = &node.inputs[index];
-        // Time and Band axes of length 1 are broadcast.
-        let at = std::array::from_fn(|axis| if axis < 2 && node.meta.shape[axis] == 1 { 0 } else { at[axis] });
-        pixel(node, at)
-    };
-    match &node.op {
-        Op::Source(source) => source_pixel(source.as_ref(), at),
-        Op::View { view, .. } => input(0, std::array::from_fn(|axis| view.axes[axis].read(at[axis]))),
-        Op::Constant(value) => *value,
-        Op::Relabel { .. } => input(0, at),
-        Op::IsIn(values) => Scalar::Bool(values.contains(&input(0, at))),
-        Op::Compare { op, value, nodata } => {
-            let pixel = input(0, at);
-            let (a, b) = (pixel.to_f64(), value.to_f64());
-            let holds = match op {
-                CompareOp::Lt => a < b,
-                CompareOp::Le => a <= b,
-                CompareOp::Gt => a > b,
-                CompareOp::Ge => a >= b,
-                CompareOp::Eq => a == b,
-                CompareOp::Ne => a != b,
-            };
-            Scalar::Bool(holds && Some(pixel) != *nodata)
+/// Pixels that are known: operations on areas read each pixel of their input many times.
+#[derive(Default)]
+struct Meaning(HashMap<*const Node, Vec<Scalar>>);
+
+impl Meaning {
+    fn all(&mut self, node: &Node) -> Vec<Scalar> {
+        let cells = ChunkGrid::new(node.meta.shape, [1; 4]);
+        (0..cells.len()).map(|cell| self.pixel(node, cells.position(cell))).collect()
+    }
+
+    /// A pixel of an operation on areas of `input`.
+    fn area_pixel(&mut self, kernel: &dyn AreaKernel, dtype: DType, input: &Node, at: [usize; 4]) -> Scalar {
+        if !self.0.contains_key(&std::ptr::from_ref(input)) {
+            let pixels = self.all(input);
+            self.0.insert(input, pixels);
         }
-        Op::Valid { nodata } => Scalar::Bool(Some(input(0, at)) != *nodata),
-        Op::Not => match input(0, at) {
-            Scalar::Bool(value) => Scalar::Bool(!value),
-            value => Scalar::Int(255 - value.to_integer().unwrap()),
-        },
-        Op::Logic(op) => match (input(0, at), input(1, at)) {
-            (Scalar::Bool(a), Scalar::Bool(b)) => Scalar::Bool(match op {
-                LogicOp::And => a & b,
-                LogicOp::Or => a | b,
-                LogicOp::Xor => a ^ b,
-            }),
-            (a, b) => {
-                let (a, b) = (a.to_integer().unwrap(), b.to_integer().unwrap());
-                Scalar::Int(match op {
+        let shape = input.meta.shape;
+        let region = Region { start: at, shape: [1; 4] };
+        let place = kernel.footprint().read(&region, shape);
+        let mut read = Buffer::zeros(input.meta.dtype, 0);
+        let all = ChunkGrid::new(shape, [1; 4]);
+        let cells = ChunkGrid::new(place.shape, [1; 4]);
+        for cell in 0..cells.len() {
+            let within = cells.position(cell);
+            let at = std::array::from_fn(|axis| place.start[axis] + within[axis]);
+            push(&mut read, self.0[&std::ptr::from_ref(input)][all.index(at)]);
+        }
+        let mut out = Chunk::filled([1; 4], dtype, dtype.zero());
+        kernel.run(&Chunk::new(place.shape, read), &place, &mut out, &region, &|| false).unwrap();
+        out.data().get(0)
+    }
+
+    fn pixel(&mut self, node: &Node, at: [usize; 4]) -> Scalar {
+        let mut input = |index: usize, at: [usize; 4]| {
+            let node = &node.inputs[index];
+            // Time and Band axes of length 1 are broadcast.
+            let at = std::array::from_fn(|axis| if axis < 2 && node.meta.shape[axis] == 1 { 0 } else { at[axis] });
+            self.pixel(node, at)
+        };
+        match &node.op {
+            Op::Source(source) => source_pixel(source.as_ref(), at),
+            Op::View { view, .. } => input(0, std::array::from_fn(|axis| view.axes[axis].read(at[axis]))),
+            Op::Constant(value) => *value,
+            Op::Relabel { .. } => input(0, at),
+            Op::IsIn(values) => Scalar::Bool(values.contains(&input(0, at))),
+            Op::Compare { op, value, nodata } => {
+                let pixel = input(0, at);
+                let (a, b) = (pixel.to_f64(), value.to_f64());
+                let holds = match op {
+                    CompareOp::Lt => a < b,
+                    CompareOp::Le => a <= b,
+                    CompareOp::Gt => a > b,
+                    CompareOp::Ge => a >= b,
+                    CompareOp::Eq => a == b,
+                    CompareOp::Ne => a != b,
+                };
+                Scalar::Bool(holds && Some(pixel) != *nodata)
+            }
+            Op::Valid { nodata } => Scalar::Bool(Some(input(0, at)) != *nodata),
+            Op::Not => match input(0, at) {
+                Scalar::Bool(value) => Scalar::Bool(!value),
+                value => Scalar::Int(255 - value.to_integer().unwrap()),
+            },
+            Op::Logic(op) => match (input(0, at), input(1, at)) {
+                (Scalar::Bool(a), Scalar::Bool(b)) => Scalar::Bool(match op {
                     LogicOp::And => a & b,
                     LogicOp::Or => a | b,
                     LogicOp::Xor => a ^ b,
-                })
+                }),
+                (a, b) => {
+                    let (a, b) = (a.to_integer().unwrap(), b.to_integer().unwrap());
+                    Scalar::Int(match op {
+                        LogicOp::And => a & b,
+                        LogicOp::Or => a | b,
+                        LogicOp::Xor => a ^ b,
+                    })
+                }
+            },
+            Op::Select { yes, no } => {
+                let branch = if input(0, at) == Scalar::Bool(true) { yes } else { no };
+                match branch {
+                    Operand::Input(index) => input(*index, at),
+                    Operand::Constant(value) => *value,
+                }
             }
-        },
-        Op::Select { yes, no } => {
-            let branch = if input(0, at) == Scalar::Bool(true) { yes } else { no };
-            match branch {
-                Operand::Input(index) => input(*index, at),
-                Operand::Constant(value) => *value,
+            Op::Replace { from, to } => {
+                let pixel = input(0, at);
+                if pixel == *from { *to } else { pixel }
             }
+            Op::Cast { .. } => match input(0, at) {
+                Scalar::Float(value) => Scalar::Int(value as i128),
+                value => value,
+            },
+            Op::Area(kernel) => self.area_pixel(kernel.as_ref(), node.meta.dtype, &node.inputs[0], at),
         }
-        Op::Replace { from, to } => {
-            let pixel = input(0, at);
-            if pixel == *from { *to } else { pixel }
-        }
-        Op::Cast { .. } => input(0, at),
     }
+}
+
+fn push(buffer: &mut Buffer, value: Scalar) {
+    for_dtype!(Buffer, buffer, pixels => pixels.push(Element::from_scalar(value)));
 }
 
 fn source_pixel(source: &dyn ChunkSource, at: [usize; 4]) -> Scalar {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use swath_core::dtype::{DType, Scalar};
 use swath_core::error::Result;
-use swath_core::expr::LazyRaster;
+use swath_core::expr::{LazyRaster, Overflow, Windows};
 use swath_core::meta::Meta;
 use swath_core::shape::{Dim, Dims};
 
@@ -46,7 +46,7 @@ pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Resu
     if depth == 0 {
         return Ok(source(rng, bands, rows, columns));
     }
-    Ok(match rng.below(7) {
+    Ok(match rng.below(9) {
         0 => {
             let (top, left) = (rng.below(5), rng.below(5));
             let larger = expression(rng, [bands, rows + top + 2, columns + left + 1], depth - 1)?;
@@ -72,12 +72,37 @@ pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Resu
             let first = rng.below(3);
             expression(rng, [bands + 3, rows, columns], depth - 1)?.slice(Dim::Band, first..first + bands)?
         }
+        6 => {
+            let (y, x) = (1 + rng.below(3), 1 + rng.below(3));
+            // The last windows may be cut by the edge.
+            let (cut_rows, cut_columns) = (rng.below(y), rng.below(x));
+            let finer = expression(rng, [bands, rows * y - cut_rows, columns * x - cut_columns], depth - 1)?;
+            statistic(rng, &finer, |raster| raster.coarsen([1, y, x]))?
+        }
+        7 => {
+            let size = [1 + 2 * rng.below(3), 1 + 2 * rng.below(3)];
+            let raster = expression(rng, shape, depth - 1)?;
+            statistic(rng, &raster, |raster| raster.focal(size))?
+        }
         _ => {
             let a = expression(rng, shape, depth - 1)?.without_nodata()?;
             let b = expression(rng, shape, depth - 1)?.without_nodata()?;
             ((&a & &b) | !(&a ^ &b)).check()?
         }
     })
+}
+
+/// A statistic of windows, as u8.
+fn statistic(
+    rng: &mut Rng,
+    raster: &LazyRaster,
+    windows: impl Fn(&LazyRaster) -> Result<Windows>,
+) -> Result<LazyRaster> {
+    match rng.below(3) {
+        0 => windows(raster)?.min(),
+        1 => windows(raster)?.max(),
+        _ => windows(&raster.without_nodata()?)?.mean()?.cast(DType::U8, Overflow::Saturate),
+    }
 }
 
 pub(crate) fn condition(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {

@@ -91,7 +91,7 @@ fn tasks_compute_what_random_expressions_mean() {
 #[test]
 fn sinks_hold_the_same_pixels_whether_blocks_pass_through_or_not() {
     let (mut copied, mut constant) = (0, 0);
-    for seed in 0..400 {
+    for seed in 0..500 {
         let mut rng = Rng(seed);
         let shape = [1 + rng.below(3), 6 * (1 + rng.below(3)), 6 * (1 + rng.below(3))];
         let depth = rng.below(4);
@@ -225,4 +225,51 @@ fn pieces_follow_the_blocks_of_the_image_not_its_mask_or_its_chunks() {
     let tasks = Job::new(&[(&masked, Target::Pieces)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
     // A block has 768 KiB: two of them, side by side, are worth a task.
     assert_eq!(tasks.stages()[0].pieces.chunk_shape(), [1, 3, 512, 1024]);
+}
+
+/// Blocks decoded of an image of 4 × 4 blocks of 256 × 128 pixels to compute an expression of it.
+fn decoded(expression: impl Fn(&LazyRaster) -> LazyRaster) -> usize {
+    let meta = Meta { chunks: [1, 1, 256, 128], ..Meta::new(Dims::BYX, [1, 1, 1024, 512], DType::U8) };
+    let source = Arc::new(Stored::new(meta, Kind::Remote, |_, y, x| (3 * y + x) as u8));
+    run(&expression(&LazyRaster::from_source(Arc::clone(&source) as _)), Target::Pieces, true);
+    source.decoded.load(Ordering::Relaxed)
+}
+
+#[test]
+fn stages_that_read_others_have_each_block_decoded_once_and_only_what_a_window_needs() {
+    let smooth = |raster: &LazyRaster| raster.focal([3, 3]).unwrap().max().unwrap();
+    let bright = |raster: &LazyRaster| raster.mask(&raster.gt(200).unwrap(), 0).unwrap();
+    assert_eq!(decoded(smooth), 16);
+    assert_eq!(decoded(|image| smooth(&bright(image))), 16);
+    assert_eq!(decoded(|image| bright(&smooth(&smooth(&bright(image))))), 16);
+    // The window's own block, and none of its neighbours; then one pixel more in two of them.
+    assert_eq!(decoded(|image| smooth(&bright(image)).window(257..511, 129..255).unwrap()), 1);
+    assert_eq!(decoded(|image| smooth(&bright(image)).window(257..512, 129..255).unwrap()), 2);
+    assert_eq!(decoded(|image| smooth(&smooth(&bright(image))).window(257..511, 129..255).unwrap()), 9);
+    let coarse = |image: &LazyRaster| bright(image).coarsen([1, 4, 4]).unwrap().min().unwrap();
+    assert_eq!(decoded(|image| coarse(image).window(64..128, 0..32).unwrap().repeat([1, 2, 2]).unwrap()), 1);
+}
+
+#[test]
+fn a_chain_of_a_thousand_stages_is_planned_without_recursion() {
+    let image = swath_core::testing::chunked([1, 12, 12], [1, 4, 4], |_, y, x| (y * 12 + x) as u8);
+    let raster = (0..1000).fold(image, |raster, _| raster.focal([3, 1]).unwrap().max().unwrap());
+    let expected: Vec<_> = (0..144).map(|cell| Scalar::from(132 + cell % 12)).collect();
+    assert_eq!(run(&raster, Target::Pieces, true), expected);
+}
+
+#[test]
+fn an_area_under_a_condition_is_not_read_where_that_hides_it() {
+    for kind in [Kind::Local, Kind::Remote] {
+        let (image, classes) = scene(kind, |y, x| y < 32 && x < 32);
+        let raster = |source: &Arc<Stored>| LazyRaster::from_source(Arc::clone(source) as _);
+        let clouds = raster(&classes).squeeze().unwrap().eq(8).unwrap();
+        let masked = raster(&image).focal([3, 3]).unwrap().mean().unwrap().mask(&clouds, 0).unwrap();
+        assert_eq!(run(&masked, Target::Pieces, true), meaning(&masked));
+        image.decoded.store(0, Ordering::Relaxed);
+        let sink_like = masked.rechunk(&[3, 16, 16]).unwrap();
+        run(&sink_like, Target::Chunks, true);
+        // Of the four hidden blocks, the one in the corner has no neighbour that shows.
+        assert_eq!(image.decoded.load(Ordering::Relaxed), 15, "{kind:?}");
+    }
 }

@@ -74,7 +74,7 @@ impl ChunkStream {
     }
 
     fn chunk(&self, piece: usize, chunk: ChunkValue) -> Result<StreamedChunk> {
-        let stage = &self.planned.tasks.stages()[0];
+        let stage = &self.planned.tasks.outputs()[0];
         let region = stage.pieces.region(piece);
         let chunk = super::pixels(&chunk, &region, stage.meta.dtype)?;
         let chunk = Arc::try_unwrap(chunk).unwrap_or_else(|shared| (*shared).clone());

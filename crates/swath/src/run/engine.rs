@@ -77,9 +77,10 @@ fn ordered(graph: Graph, limit: u64) -> (Graph, Order) {
     (graph.reordered(&order), order)
 }
 
-/// Bytes that a run holds beside results and pinned chunks: at least, by the serial peak in the order that it takes;
-/// and at most, where everything is read ahead while every one of `workers` is at its largest task.
-pub(crate) fn held_bytes(tasks: &Tasks, limit: u64, workers: usize) -> (u64, u64) {
+/// Bytes that a run holds beside results and pinned chunks: at least, by the serial peak in the order that needs least,
+/// which a run takes where its limit asks for it; and at most, where everything is read ahead while every one of
+/// `workers` is at its largest task.
+pub(crate) fn held_bytes(tasks: &Tasks, workers: usize) -> (u64, u64) {
     let graph = graph(tasks);
     let (mut ahead, mut largest) = (0, 0);
     for task in graph.tasks() {
@@ -90,7 +91,7 @@ pub(crate) fn held_bytes(tasks: &Tasks, limit: u64, workers: usize) -> (u64, u64
             ahead += output;
         }
     }
-    let least = ordered(graph, limit).1.peak().bytes;
+    let least = order::choose(&graph, |_| None).peak().bytes;
     (least, ahead + largest * workers as u64)
 }
 
@@ -110,6 +111,8 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
     let share = limit.saturating_sub(held) as f64 / peak.bytes.max(1) as f64;
     let side = ((rows * columns) as f64 * share).sqrt() as usize / 16 * 16;
     let advice = match &stage.target {
+        // What other stages read is cut along the blocks of files.
+        Target::Stages => String::new(),
         _ if side == 0 => String::new(),
         Target::Sink(_) => format!(", or write blocks of about {side} × {side} pixels"),
         Target::Chunks => format!(", or make chunks of about {side} × {side} pixels"),

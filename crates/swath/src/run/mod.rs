@@ -206,7 +206,7 @@ impl Run {
         let mut results: Vec<_> =
             metas.iter().map(|meta| Chunk::filled(meta.shape, meta.dtype, meta.dtype.zero())).collect();
         let report = self.execute(&planned, |stage, value| {
-            let grid = planned.tasks.stages()[stage].pieces;
+            let grid = planned.tasks.outputs()[stage].pieces;
             for (piece, chunk) in pieces(value) {
                 let region = grid.region(piece);
                 let chunk = pixels(&chunk, &region, results[stage].dtype())?;
@@ -239,7 +239,7 @@ impl Run {
     fn persist_all(&self, rasters: &[LazyRaster]) -> Result<(Vec<LazyRaster>, Report)> {
         let planned = self.prepare(rasters, &Target::Pinned, "persist")?;
         let mut pinned: Vec<Vec<_>> =
-            planned.tasks.stages().iter().map(|stage| vec![None; stage.pieces.len()]).collect();
+            planned.tasks.outputs().iter().map(|stage| vec![None; stage.pieces.len()]).collect();
         let report = self.execute(&planned, |stage, value| {
             for (piece, chunk) in pieces(value) {
                 pinned[stage][piece] = Some(chunk);
@@ -247,7 +247,7 @@ impl Run {
             Ok(())
         })?;
         let mut out = Vec::with_capacity(rasters.len());
-        for ((raster, stage), chunks) in rasters.iter().zip(planned.tasks.stages()).zip(pinned) {
+        for ((raster, stage), chunks) in rasters.iter().zip(planned.tasks.outputs()).zip(pinned) {
             let chunks: Option<Vec<_>> = chunks.into_iter().collect();
             let chunks = chunks.expect("a run that succeeds delivers every piece");
             let name = format!("persisted {}", source_name(raster)?);
@@ -365,7 +365,7 @@ impl Run {
         let results: u64 = match target {
             Target::Pieces => metas(rasters)?.iter().map(Meta::byte_len).sum(),
             Target::Pinned => metas(rasters)?.iter().map(Meta::byte_len).sum::<u64>() + tasks.kept_bytes(),
-            Target::Chunks | Target::Sink(_) => 0,
+            Target::Chunks | Target::Sink(_) | Target::Stages => 0,
         };
         let limit = self.memory();
         if results > limit {

@@ -239,3 +239,69 @@ fn many_chunks_are_capped() {
 fn names_cannot_break_out_of_a_label() {
     assert_eq!(quoted("a\"b\\c\nd\u{7}"), r#""a\"b\\c\nd""#);
 }
+
+/// The mean around each pixel of a masked image, in a window that only some of its chunks are needed for.
+fn smoothed() -> Job {
+    let image = chunked([1, 1024, 1024], [1, 256, 256], |_, y, x| (y + x) as u8);
+    let masked = image.mask(&image.gt(200).unwrap(), 0).unwrap();
+    let smooth = masked.focal([3, 3]).unwrap().mean().unwrap().gt(100.0).unwrap();
+    Job::new(&[(&smooth.window(0..512, 0..300).unwrap(), Target::Pieces)]).unwrap()
+}
+
+#[test]
+fn a_stage_that_another_reads_is_a_layer_of_its_own() {
+    check_job(
+        &smoothed(),
+        Detail::Layers,
+        &expect![[r##"
+          subgraph cluster_source0 {
+            label="memory"; style="rounded,dashed"; color="#999999";
+            fetch0 [label="in memory\n6 blocks", shape=cylinder, fillcolor="#cfe2f3"];
+          }
+          subgraph cluster_stage0 {
+            label="stage 0"; style="rounded,dashed"; color="#999999";
+            compute0 [label="mean of focal 3 × 3\n> 100\n1 task, 1 block", fillcolor="#d9ead3"];
+          }
+          out0 [label="result\n1 × 512 × 300 bool, 4 chunks", shape=folder, fillcolor="#fce5cd"];
+          compute0 -> out0;
+          compute1 -> compute0;
+          subgraph cluster_stage1 {
+            label="stage 1"; style="rounded,dashed"; color="#999999";
+            compute1 [label="> 200\nmask with 0\n6 tasks, 6 blocks", fillcolor="#d9ead3"];
+          }
+          fetch0 -> compute1;
+        }
+    "##]],
+    );
+}
+
+#[test]
+fn each_program_has_a_box_of_its_own() {
+    check_job(
+        &smoothed(),
+        Detail::Operations,
+        &expect![[r##"
+          s0 [label="memory\n1 × 1024 × 1024 u8, 16 chunks", shape=cylinder, fillcolor="#cfe2f3"];
+          s3 [label="mean of focal 3 × 3\n1 × 1024 × 1024 f32, 16 chunks", fillcolor="#d9ead3"];
+          s4 [label="view y 0..512, x 0..300\n1 × 512 × 300 f32, 4 chunks", fillcolor="#eeeeee"];
+          s6 [label="result\n1 × 512 × 300 bool, 4 chunks", shape=folder, fillcolor="#fce5cd"];
+          subgraph cluster_fused {
+            label="one task per run of output blocks"; style="rounded,dashed"; color="#999999";
+            s1 [label="> 200\n1 × 1024 × 1024 bool, 16 chunks", fillcolor="#d9ead3"];
+            s2 [label="mask with 0\n1 × 1024 × 1024 u8, 16 chunks", fillcolor="#d9ead3"];
+          }
+          subgraph cluster_fused1 {
+            label="one task per run of output blocks"; style="rounded,dashed"; color="#999999";
+            s5 [label="> 100\n1 × 512 × 300 bool, 4 chunks", fillcolor="#d9ead3"];
+          }
+          s0 -> s1;
+          s1 -> s2;
+          s0 -> s2;
+          s2 -> s3;
+          s3 -> s4;
+          s4 -> s5;
+          s5 -> s6;
+        }
+    "##]],
+    );
+}

@@ -1,33 +1,81 @@
-//! Joins all elementwise steps between the sources' views and an output into one program, run strip by strip.
+//! Joins all elementwise steps before an output, or before an operation on areas, into one program, run strip by strip.
+//!
+//! What an operation on areas reads must be there as a whole: where that is computed, it becomes a program of its own,
+//! and later a stage.
+
+use std::collections::HashMap;
 
 use petgraph::graph::NodeIndex;
 
+use crate::expr::Op;
 use crate::plan::program::ProgramBuilder;
 use crate::plan::rewrite::needed;
 use crate::plan::{Plan, Step, StepKind};
 
 pub(super) fn fuse(plan: Plan) -> Plan {
-    let mut out = Plan::default();
-    let mut leaves: Vec<Option<NodeIndex>> = vec![None; plan.graph.node_count()];
-    // Sources and views are copied once, whichever outputs use them.
+    let copies = vec![None; plan.graph.node_count()];
+    let mut fusing = Fusing { plan: &plan, out: Plan::default(), copies, programs: HashMap::new() };
     for node in needed(&plan) {
         let step = plan.step(node);
-        if !step.is_elementwise() && !matches!(step.kind, StepKind::Output { .. }) {
-            let inputs: Vec<_> = plan.inputs(node).into_iter().filter_map(|input| leaves[input.index()]).collect();
-            leaves[node.index()] = Some(out.add(step.clone(), &inputs));
+        match &step.kind {
+            // Sources, views and areas are copied once, whichever programs use them.
+            StepKind::Operation(Op::Area(_)) => {
+                let input = fusing.whole(plan.inputs(node)[0]);
+                fusing.copies[node.index()] = Some(fusing.out.add(step.clone(), &[input]));
+            }
+            StepKind::Operation(_) if !step.is_elementwise() => {
+                let inputs = fusing.copied(&plan.inputs(node));
+                fusing.copies[node.index()] = Some(fusing.out.add(step.clone(), &inputs));
+            }
+            _ => {}
         }
     }
     for output in &plan.outputs {
-        let (step, inputs) = fuse_output(&plan, plan.inputs(*output)[0]);
-        let inputs: Vec<_> = inputs.into_iter().filter_map(|leaf| leaves[leaf.index()]).collect();
-        let fused = out.add(step, &inputs);
-        out.add(plan.step(*output).clone(), &[fused]);
+        let fused = fusing.fuse(plan.inputs(*output)[0]);
+        fusing.out.add(plan.step(*output).clone(), &[fused]);
     }
-    out
+    fusing.out
+}
+
+struct Fusing<'a> {
+    plan: &'a Plan,
+    out: Plan,
+    /// The copy of each source, view and operation on areas.
+    copies: Vec<Option<NodeIndex>>,
+    /// The program for each step that an operation on areas reads and that must be computed.
+    programs: HashMap<NodeIndex, NodeIndex>,
+}
+
+impl Fusing<'_> {
+    fn copied(&self, nodes: &[NodeIndex]) -> Vec<NodeIndex> {
+        nodes.iter().map(|node| self.copies[node.index()].expect("inputs come before users")).collect()
+    }
+
+    /// The new step that an operation on areas reads in place of `node`: what is seen of a source, or a program.
+    fn whole(&mut self, node: NodeIndex) -> NodeIndex {
+        let is_source = |of: NodeIndex| matches!(self.plan.step(of).kind, StepKind::Operation(Op::Source(_)));
+        let is_view = matches!(self.plan.step(node).kind, StepKind::Operation(Op::View { .. }));
+        if is_source(node) || is_view && is_source(self.plan.inputs(node)[0]) {
+            return self.copied(&[node])[0];
+        }
+        if let Some(known) = self.programs.get(&node) {
+            return *known;
+        }
+        let program = self.fuse(node);
+        self.programs.insert(node, program);
+        program
+    }
+
+    /// Adds the program that computes `root`.
+    fn fuse(&mut self, root: NodeIndex) -> NodeIndex {
+        let (step, leaves) = fuse_up_to(self.plan, root);
+        let leaves = self.copied(&leaves);
+        self.out.add(step, &leaves)
+    }
 }
 
 /// The program that computes `root`, and the steps whose pixels it reads.
-fn fuse_output(plan: &Plan, root: NodeIndex) -> (Step, Vec<NodeIndex>) {
+fn fuse_up_to(plan: &Plan, root: NodeIndex) -> (Step, Vec<NodeIndex>) {
     let mut program = ProgramBuilder::new();
     let mut registers = vec![None; plan.graph.node_count()];
     let mut leaves = Vec::new();

@@ -21,6 +21,9 @@ pub(super) fn merge(plan: Plan) -> Plan {
 fn identity(step: &Step) -> Option<String> {
     match &step.kind {
         StepKind::Operation(Op::Source(source)) => Some(format!("source {:?}", Arc::as_ptr(source).cast::<()>())),
+        StepKind::Operation(Op::Area(kernel)) => {
+            Some(kernel.identity().unwrap_or_else(|| format!("area {:?}", Arc::as_ptr(kernel).cast::<()>())))
+        }
         StepKind::Operation(op) => Some(format!("{op:?} {:?}", step.meta.shape)),
         StepKind::Fused { .. } | StepKind::Output { .. } => None,
     }

@@ -228,3 +228,97 @@ fn a_literal_is_a_program_of_its_own() {
     "#]],
     );
 }
+
+#[test]
+fn what_is_computed_from_areas_is_seen_through_views_and_reads_programs() {
+    let image = image();
+    let bright = image.band(0).unwrap().gt(3).unwrap().if_else(image.band(1).unwrap(), 0).unwrap();
+    let smooth = bright.focal([3, 3]).unwrap().mean().unwrap().window(2..6, 2..6).unwrap();
+    check(
+        "push views to the sources",
+        &smooth,
+        expect![[r#"
+            result 4 × 4 f32, 1 chunk
+            └─ window y 0..4, x 2..6 4 × 4 f32, 1 chunk
+               └─ window y 2..6, x 0..8 4 × 8 f32, 2 chunks
+                  └─ mean of focal 3 × 3 8 × 8 f32, 4 chunks
+                     └─ where, other 0 8 × 8 u8, 4 chunks
+                        ├─ > 3 8 × 8 bool, 4 chunks
+                        │ └─ band 0 8 × 8 u8, 4 chunks
+                        │ └─ read memory 3 × 8 × 8 u8, 4 chunks
+                        └─ band 1 8 × 8 u8, 4 chunks
+                           └─ read memory as above
+        "#]],
+        expect![[r#"
+            result 4 × 4 f32, 1 chunk
+            └─ view y 2..6, x 2..6 4 × 4 f32, 1 chunk
+               └─ mean of focal 3 × 3 8 × 8 f32, 4 chunks
+                  └─ where, other 0 8 × 8 u8, 4 chunks
+                     ├─ > 3 8 × 8 bool, 4 chunks
+                     │ └─ view y 0..8, x 0..8 1 × 8 × 8 u8, 4 chunks
+                     │ └─ read memory 3 × 8 × 8 u8, 4 chunks
+                     └─ view band 1..2, y 0..8, x 0..8 1 × 8 × 8 u8, 4 chunks
+                        └─ read memory as above
+        "#]],
+    );
+    check(
+        "fuse",
+        &smooth.gt(1.5).unwrap(),
+        expect![[r#"
+            result 4 × 4 bool, 1 chunk
+            └─ > 1.5 4 × 4 bool, 1 chunk
+               └─ view y 2..6, x 2..6 4 × 4 f32, 1 chunk
+                  └─ mean of focal 3 × 3 8 × 8 f32, 4 chunks
+                     └─ where, other 0 8 × 8 u8, 4 chunks
+                        ├─ > 3 8 × 8 bool, 4 chunks
+                        │ └─ view y 0..8, x 0..8 1 × 8 × 8 u8, 4 chunks
+                        │ └─ read memory 3 × 8 × 8 u8, 4 chunks
+                        └─ view band 1..2, y 0..8, x 0..8 1 × 8 × 8 u8, 4 chunks
+                           └─ read memory as above
+        "#]],
+        expect![[r#"
+            result 4 × 4 bool, 1 chunk
+            └─ > 1.5 4 × 4 bool, 1 chunk
+               └─ view y 2..6, x 2..6 4 × 4 f32, 1 chunk
+                  └─ mean of focal 3 × 3 8 × 8 f32, 4 chunks
+                     └─ > 3 → where, other 0 8 × 8 u8, 4 chunks
+                        ├─ view y 0..8, x 0..8 1 × 8 × 8 u8, 4 chunks
+                        │ └─ read memory 3 × 8 × 8 u8, 4 chunks
+                        └─ view band 1..2, y 0..8, x 0..8 1 × 8 × 8 u8, 4 chunks
+                           └─ read memory as above
+        "#]],
+    );
+}
+
+#[test]
+fn equal_operations_on_areas_are_one() {
+    let image = image();
+    let most = || image.coarsen([1, 2, 2]).unwrap().max().unwrap();
+    let least = image.coarsen([1, 2, 2]).unwrap().min().unwrap();
+    let chosen = most().gt(3).unwrap().if_else(most(), &least).unwrap();
+    check(
+        "merge equal steps",
+        &chosen,
+        expect![[r#"
+            result 3 × 4 × 4 u8, 4 chunks
+            └─ if else 3 × 4 × 4 u8, 4 chunks
+               ├─ > 3 3 × 4 × 4 bool, 4 chunks
+               │ └─ max of coarsen 1 × 2 × 2 3 × 4 × 4 u8, 4 chunks
+               │ └─ read memory 3 × 8 × 8 u8, 4 chunks
+               ├─ max of coarsen 1 × 2 × 2 3 × 4 × 4 u8, 4 chunks
+               │ └─ read memory as above
+               └─ min of coarsen 1 × 2 × 2 3 × 4 × 4 u8, 4 chunks
+                  └─ read memory as above
+        "#]],
+        expect![[r#"
+            result 3 × 4 × 4 u8, 4 chunks
+            └─ if else 3 × 4 × 4 u8, 4 chunks
+               ├─ > 3 3 × 4 × 4 bool, 4 chunks
+               │ └─ max of coarsen 1 × 2 × 2 3 × 4 × 4 u8, 4 chunks
+               │ └─ read memory 3 × 8 × 8 u8, 4 chunks
+               ├─ max of coarsen 1 × 2 × 2 as above
+               └─ min of coarsen 1 × 2 × 2 3 × 4 × 4 u8, 4 chunks
+                  └─ read memory as above
+        "#]],
+    );
+}

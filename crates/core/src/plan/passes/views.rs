@@ -1,4 +1,5 @@
-//! Pushes windows, bands and repeats through elementwise steps down to the sources, where they decide what is read.
+//! Pushes windows, bands and repeats through elementwise steps down to the sources, and to what is computed from
+//! areas, where they decide what is read.
 
 use std::collections::HashMap;
 
@@ -56,9 +57,12 @@ impl Pushed<'_> {
         let inputs = self.plan.inputs(node);
         match &step.kind {
             StepKind::Operation(Op::View { view: inner, .. }) => vec![(inputs[0], view.after(inner))],
-            // A view of a source stands on the source as a whole.
-            StepKind::Operation(Op::Source(_)) if !view.is_whole(step.meta.shape) => {
+            // A view of a source, or of what is computed from areas, stands on that as a whole.
+            _ if step.is_seen_by_views() && !view.is_whole(step.meta.shape) => {
                 vec![(node, View::whole(step.meta.shape))]
+            }
+            StepKind::Operation(Op::Area(_)) => {
+                vec![(inputs[0], View::whole(self.plan.step(inputs[0]).meta.shape))]
             }
             _ => inputs
                 .into_iter()
@@ -72,7 +76,7 @@ impl Pushed<'_> {
         let meta = Meta { shape: view.shape(), ..step.meta.clone() };
         match &step.kind {
             StepKind::Operation(Op::View { .. }) => inputs[0],
-            StepKind::Operation(Op::Source(_)) if !inputs.is_empty() => {
+            _ if step.is_seen_by_views() && !view.is_whole(step.meta.shape) => {
                 let kind = StepKind::Operation(Op::View { name: "view", view });
                 self.out.add(Step { kind, meta }, inputs)
             }

@@ -149,7 +149,7 @@ impl ProgramBuilder {
             Op::Select { yes, no } => Kernel::Select(inputs[0], operand(yes), operand(no)),
             Op::Replace { from, to } => Kernel::Replace(inputs[0], *from, *to),
             Op::Cast { overflow, nodata, .. } => Kernel::Cast(inputs[0], *overflow, *nodata),
-            Op::Source(_) | Op::View { .. } | Op::Relabel { .. } => {
+            Op::Source(_) | Op::View { .. } | Op::Area(_) | Op::Relabel { .. } => {
                 unreachable!("the passes leave only elementwise steps to fuse")
             }
         }

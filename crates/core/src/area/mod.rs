@@ -1,0 +1,140 @@
+//! Operations each of whose pixels is computed from an area of the input: what they read, and what runs them.
+
+mod window;
+
+pub(crate) use window::{Statistic, WindowKernel};
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::chunk::Chunk;
+use crate::error::Result;
+use crate::shape::{Region, Shape};
+
+/// Along one axis, which input pixels an output pixel is computed from: pixel `i` reads `i * step - before` to
+/// `i * step + after`, both included, as far as the axis has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AxisFootprint {
+    /// Input pixels from one output pixel to the next; 0 where all read the same.
+    pub step: usize,
+    /// Input pixels before the first.
+    pub before: usize,
+    /// Input pixels after the first.
+    pub after: usize,
+}
+
+impl AxisFootprint {
+    /// The pixel in the same place alone.
+    pub const SAME: Self = Self::around(0, 0);
+
+    /// The pixel in the same place, so many before it and so many after it.
+    pub const fn around(before: usize, after: usize) -> Self {
+        Self { step: 1, before, after }
+    }
+
+    /// `count` pixels, and the next output pixel the next `count`.
+    pub const fn every(count: usize) -> Self {
+        Self { step: count, before: 0, after: count.saturating_sub(1) }
+    }
+
+    /// All of an axis of this length.
+    pub const fn all(length: usize) -> Self {
+        Self { step: 0, before: 0, after: length.saturating_sub(1) }
+    }
+
+    /// The pixels of an axis of `length` that the output pixels of a range that is not empty read.
+    pub fn read(&self, output: Range<usize>, length: usize) -> Range<usize> {
+        let start = (output.start * self.step).saturating_sub(self.before);
+        let end = (output.end - 1).saturating_mul(self.step).saturating_add(self.after).saturating_add(1);
+        start..end.min(length)
+    }
+}
+
+/// What an output pixel is computed from, along each axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Footprint {
+    /// Time, Band, Y, X.
+    pub axes: [AxisFootprint; 4],
+}
+
+impl Footprint {
+    /// The pixels of an input of this shape that `output` is computed from.
+    pub fn read(&self, output: &Region, input: Shape) -> Region {
+        let ranges: [Range<usize>; 4] = std::array::from_fn(|axis| {
+            self.axes[axis].read(output.start[axis]..output.start[axis] + output.shape[axis], input[axis])
+        });
+        Region {
+            start: std::array::from_fn(|axis| ranges[axis].start),
+            shape: std::array::from_fn(|axis| ranges[axis].len()),
+        }
+    }
+}
+
+/// An operation each of whose pixels is computed from an area of its one input.
+///
+/// Its pixels must depend on the input's pixels alone, and not on the region that is asked for: regions follow blocks
+/// and chunks.
+pub trait AreaKernel: fmt::Debug + Send + Sync {
+    /// What to call it in plans and messages.
+    fn name(&self) -> String;
+
+    /// What an output pixel is computed from; each must have at least one pixel of the input.
+    fn footprint(&self) -> Footprint;
+
+    /// A text that two kernels have in common only if they compute the same; none for one that is only equal to itself.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
+    /// Bytes that computing a result of shape `output` from pixels of shape `input` needs beside these.
+    fn scratch(&self, input: Shape, output: Shape) -> u64 {
+        let _ = (input, output);
+        0
+    }
+
+    /// Computes `output`, which has the pixels of `region`; `input` has those of `place`, which are all that
+    /// [`footprint`](Self::footprint) says and the input has.
+    ///
+    /// # Errors
+    /// Those of the operation; `Cancelled` soon after `cancelled` says so.
+    fn run(
+        &self,
+        input: &Chunk,
+        place: &Region,
+        output: &mut Chunk,
+        region: &Region,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_footprint_reads_what_each_pixel_reads() {
+        let footprints =
+            [AxisFootprint::SAME, AxisFootprint::around(2, 1), AxisFootprint::every(3), AxisFootprint::all(10)];
+        for axis in footprints {
+            for length in [10, 11, 12] {
+                let outputs = match axis.step {
+                    0 => 1,
+                    step => usize::div_ceil(length, step),
+                };
+                let pixel = |i: usize| {
+                    let reads =
+                        |input: &usize| input + axis.before >= i * axis.step && *input <= i * axis.step + axis.after;
+                    (0..length).filter(reads).collect::<Vec<_>>()
+                };
+                for start in 0..outputs {
+                    for end in start + 1..=outputs {
+                        let mut all: Vec<_> = (start..end).flat_map(pixel).collect();
+                        all.sort_unstable();
+                        all.dedup();
+                        assert_eq!(axis.read(start..end, length).collect::<Vec<_>>(), all, "{axis:?} {start}..{end}");
+                    }
+                }
+            }
+        }
+    }
+}
