@@ -146,6 +146,23 @@ fn parts_are_checked_and_the_grid_follows() {
 }
 
 #[test]
+fn windows_that_cannot_be_are_errors() {
+    let raster = swath::raster([2, 4, 5], |b, y, x| (b * 100 + y * 10 + x) as u8).unwrap();
+    refused_windows(raster.coarsen([1, 0, 2]), &["coarsen", "factor is 0"]);
+    refused_windows(raster.band(0).unwrap().coarsen([2, 1, 1]), &["coarsen", "no band axis"]);
+    refused_windows(raster.focal([3, 4]), &["3 × 4", "odd"]);
+    refused_windows(raster.focal([0, 1]), &["0 × 1", "odd"]);
+    // Larger than the raster is all of it.
+    gives(&raster.coarsen([9, 9, 9]).unwrap().max().unwrap(), &[134u8]);
+    gives(&raster.band(0).unwrap().focal([99, 99]).unwrap().min().unwrap().window(3..4, 0..2).unwrap(), &[0u8, 0]);
+    gives(&raster.coarsen([1, usize::MAX, usize::MAX]).unwrap().mean().unwrap(), &[17.0f32, 117.0]);
+}
+
+fn refused_windows(windows: swath::Result<swath::Windows>, words: &[&str]) {
+    refused(windows.and_then(|windows| windows.mean()), words);
+}
+
+#[test]
 fn one_pixel_is_a_raster() {
     let raster = swath::raster([1, 1, 1], |_, _, _| 65_535u16).unwrap();
     gives(&raster.mask(&raster.eq(65_535).unwrap(), 0).unwrap().repeat([1, 2, 2]).unwrap(), &[0u16; 4]);

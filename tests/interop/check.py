@@ -122,6 +122,28 @@ def full_resolution_is_that_of_numpy(world, base, out):
     same_description(describe(got), describe(world.asset("visual")))
 
 
+def windows_are_those_of_xarray(world, statistic):
+    """Coarsening and focal windows of what is masked, cut by the edges of the raster and by a window."""
+    clouds = rioxarray.open_rasterio(world.asset("SCL"), lock=False).squeeze().isin([8, 9])
+    visual = rioxarray.open_rasterio(world.asset("visual"), overview_level=0, lock=False)
+    masked = visual.where(~clouds, other=0).astype("float64")
+    masked = masked.where(masked != 0)
+    inputs = dict(visual=world.asset("visual") + "@0", scl=world.asset("SCL"))
+    swath = f"with_nodata({LESSON}, 0)"
+
+    def check(got, expected, name):
+        nodata = np.nan if statistic == "mean" else 0
+        dtype = "float32" if statistic == "mean" else "uint8"
+        expected = np.where(np.isnan(expected), nodata, expected).astype(dtype)
+        same_pixels(read(world.calc(got, f"windows-{name}-{statistic}", **inputs)), expected)
+
+    coarse = getattr(masked.coarsen(y=5, x=4, boundary="pad"), statistic)()
+    check(f"coarsen({swath}, [1, 5, 4], {statistic})", coarse.to_numpy(), "coarse")
+    part = masked[:, 90:910, 480:1020]
+    focal = getattr(part.rolling(y=3, x=5, center=True, min_periods=1), statistic)()
+    check(f"window(focal({swath}, [3, 5], {statistic}), 100, 900, 500, 1000)", focal.to_numpy()[:, 10:810, 20:520], "focal")
+
+
 def bytes_do_not_depend_on_the_run(world, expression, **inputs):
     hashes = {}
     for threads, memory in itertools.product((1, 2, 3, 8), ("64M", "4G")):
@@ -184,7 +206,11 @@ def checks(world):
         yield f"lesson at overview 0, {place}", lambda b=base, p=place: lesson_is_that_of_dask(world, b, f"lesson-{p}")
     for place, base in places:
         yield f"lesson at full resolution, {place}", lambda b=base, p=place: full_resolution_is_that_of_numpy(world, b, f"full-{p}")
+    for statistic in ("mean", "min", "max"):
+        yield f"windows of xarray, {statistic}", lambda s=statistic: windows_are_those_of_xarray(world, s)
     scl, visual = world.asset("SCL"), world.asset("visual")
+    smooth = f"coarsen(focal({LESSON}, [3, 3], mean), [1, 2, 2], max)"
+    yield "same bytes in every run, windows", lambda: bytes_do_not_depend_on_the_run(world, smooth, visual=visual + "@0", scl=scl)
     yield "same bytes in every run, lesson", lambda: bytes_do_not_depend_on_the_run(world, LESSON, visual=visual + "@0", scl=scl)
     yield "same bytes in every run, full resolution", lambda: bytes_do_not_depend_on_the_run(world, FULL, visual=visual, scl=scl)
     folder = f"{world.work}/kinds"

@@ -377,6 +377,8 @@ mod tests {
         check("window(scl, 0, 4, 1, 3) >= 2", ">= 2, [1, 4, 2] bool");
         check("slice(visual, band, 0, 2) == 1", "== 1, [2, 8, 6] bool");
         check("repeat(coarse, [1, 2, 2]) == 1", "== 1, [1, 8, 6] bool");
+        check("coarsen(visual, [3, 2, 4], mean)", "mean of coarsen 3 × 2 × 4, [1, 4, 2] f32");
+        check("focal(visual, [3, 5], max)", "max of focal 3 × 5, [3, 8, 6] u8");
         check("rechunk(scl, [1, 4, 4])", "rechunk, [1, 8, 6] u8");
     }
 

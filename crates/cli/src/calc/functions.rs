@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use swath::{DType, Dim, LazyRaster, Overflow};
+use swath::{DType, Dim, LazyRaster, Overflow, Windows};
 
 use super::ast::Span;
 use super::complaint::{Complaint, suggestion};
@@ -169,6 +169,28 @@ static FUNCTIONS: &[Function] = &[
         },
     },
     Function {
+        name: "coarsen",
+        usage: "coarsen(x, [band, y, x], mean|min|max)",
+        about: "one pixel for so many: their mean, least or greatest, without those that are nodata",
+        counts: 3..=3,
+        build: |args| {
+            let (x, factors) = (args.raster()?, args.lengths_of("[band, y, x]")?);
+            let statistic = args.word("mean, min or max", statistic)?;
+            args.finish(x.coarsen(factors).and_then(|windows| statistic(&windows)))
+        },
+    },
+    Function {
+        name: "focal",
+        usage: "focal(x, [rows, columns], mean|min|max)",
+        about: "for each pixel the mean, least or greatest of the window around it; both sizes are odd",
+        counts: 3..=3,
+        build: |args| {
+            let (x, size) = (args.raster()?, args.lengths_of("[rows, columns]")?);
+            let statistic = args.word("mean, min or max", statistic)?;
+            args.finish(x.focal(size).and_then(|windows| statistic(&windows)))
+        },
+    },
+    Function {
         name: "rechunk",
         usage: "rechunk(x, [lengths])",
         about: "the same pixels in chunks of these lengths, one for each axis",
@@ -191,7 +213,7 @@ impl Function {
 
     /// Whether its arguments after the first may be words, which it checks itself: `u8`, `saturate`, `band`.
     pub(super) fn takes_words(&self) -> bool {
-        ["cast", "slice"].contains(&self.name)
+        ["cast", "slice", "coarsen", "focal"].contains(&self.name)
     }
 
     pub(super) fn check_count(&self, count: usize, call: &Span) -> Result<(), Complaint> {
@@ -217,6 +239,15 @@ fn overflow(name: &str) -> Option<Overflow> {
         "error" => Overflow::Error,
         "saturate" => Overflow::Saturate,
         "wrap" => Overflow::Wrap,
+        _ => return None,
+    })
+}
+
+fn statistic(name: &str) -> Option<fn(&Windows) -> swath::Result<LazyRaster>> {
+    Some(match name {
+        "mean" => Windows::mean,
+        "min" => Windows::min,
+        "max" => Windows::max,
         _ => return None,
     })
 }

@@ -419,9 +419,9 @@ mod tests {
         check_error(
             "ndvi(a, b)",
             expect![[r#"
-            column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, rechunk
-              ndvi(a, b)
-              ^^^^"#]],
+                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, rechunk
+                  ndvi(a, b)
+                  ^^^^"#]],
         );
         check_error(
             "isin(a)",
