@@ -9,8 +9,10 @@ compression and with blocks passed through or all computed, a run may take 1.3 t
 
 - the CPU time of client and server by the number of cores,
 - the bytes received by the bandwidth of all connections that the server saw in use at once,
-- one latency for each step that has to wait for another: two opens, the classes, and where blocks pass through the pixels,
-  for what is fetched depends on the classes then.
+- one latency for each step that has to wait for another: the opens, which are made at once, the classes, and where blocks
+  pass through the pixels, for what is fetched depends on the classes then.
+
+At overview 0 there is little to compute, at full resolution more than ten times as much.
 
 The server's CPU time is that of a process of its own for each run, its start included. Requests and bytes are those of the
 server's log without those of the opens, which a call that only predicts has made before: equal to what `Run::predict` says
@@ -35,16 +37,20 @@ ALLOWED = 1.3
 LINES = {"0ms": (0, 0), "20ms": (20, 0), "50ms": (50, 0), "50ms-100mbit": (50, 100)}
 # Clouds of the scene; the few large ones hide whole blocks.
 SCENES = (None, "few")
-OPENS = 2
+OPENS, OPENING_STEPS = 2, 1
 
 
 def cases():
     """{label: (clouds, arguments of the program)}"""
-    return {
-        ", ".join(["own clouds" if clouds is None else f"{clouds} large clouds", compress, way]): (clouds, [
-            "--threads", "2", "--stream", "--compress", compress, *(["--no-passthrough"] if way == "computed" else [])])
-        for clouds in SCENES for compress in ("none", "deflate") for way in ("computed", "passed through")
-    }
+    def case(clouds, compress, way, full=False):
+        scene = "own clouds" if clouds is None else f"{clouds} large clouds"
+        flags = (["--no-passthrough"] if way == "computed" else []) + (["--full"] if full else [])
+        label = ", ".join([scene, *(["full resolution"] if full else []), compress, way])
+        return label, (clouds, ["--threads", "2", "--stream", "--compress", compress, *flags])
+
+    ways = ("computed", "passed through")
+    small = [case(clouds, compress, way) for clouds in SCENES for compress in ("none", "deflate") for way in ways]
+    return dict(small + [case(None, "none", way, full=True) for way in ways])
 
 
 class Server:
@@ -103,7 +109,7 @@ def call(tools, folder, line, arguments, a):
 
 
 def steps(label):
-    return OPENS + (2 if label.endswith("passed through") else 1)
+    return OPENING_STEPS + (2 if label.endswith("passed through") else 1)
 
 
 def bounds(line, label, row):
@@ -159,7 +165,7 @@ def report_blocks(row):
 
 
 def tables(results, a):
-    yield (f"Medians of {a.runs} runs; scene of {a.size}², the lesson at overview 0. *Least* is the largest of the three bounds, "
+    yield (f"Medians of {a.runs} runs; scene of {a.size}², the lesson at overview 0 but where full resolution is said. *Least* is the largest of the three bounds, "
            f"with its cause; a run may take {ALLOWED} times as long.")
     yield "*All three* is their sum: what a run takes that has nothing to compute before the last reply comes."
     yield "Requests and MB are the server's, those of the two opens apart; *predicted* is what `Run::predict` had said."

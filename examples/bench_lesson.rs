@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::thread;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
@@ -26,6 +27,7 @@ usage: bench_lesson SEARCH_JSON OUT.tif [OPTION...]
   --threads N              threads of the run (2)
   --chunks N               rows and columns of a chunk (2048)
   --stream                 do not persist the rasters first
+  --full                   at full resolution, the classes repeated; else at overview 0
   --compress none|deflate  of the output (none)
   --no-passthrough         decode, compute and encode every block
   --predict                run nothing: print what a streamed run would read
@@ -44,15 +46,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn lesson(arguments: &Arguments) -> Result<Value, Box<dyn Error>> {
-    let Arguments { search, out, threads, chunks, stream, deflate, passthrough, predict } = arguments;
+    let Arguments { search, out, threads, chunks, stream, deflate, passthrough, predict, full } = arguments;
     let run = Run::threads(*threads).passthrough(*passthrough);
     let mut stages = Stages::start();
 
     let items = ItemCollection::open(search)?;
     let scene = items.last()?;
-    let mut scl = OpenOptions::new().chunks([1, *chunks, *chunks]).open(scene.asset("SCL")?)?;
-    let mut visual =
-        OpenOptions::new().overview(Overview::Level(0)).chunks([3, *chunks, *chunks]).open(scene.asset("visual")?)?;
+    let level = if *full { Overview::Full } else { Overview::Level(0) };
+    let (classes, image) = (scene.asset("SCL")?, scene.asset("visual")?);
+    let (scl, visual) = thread::scope(|scope| {
+        let scl = scope.spawn(|| OpenOptions::new().chunks([1, *chunks, *chunks]).open(classes));
+        let visual = OpenOptions::new().overview(level).chunks([3, *chunks, *chunks]).open(image);
+        (scl.join().expect("opening does not panic"), visual)
+    });
+    let (mut scl, mut visual) = (scl?, visual?);
     stages.end("open");
 
     if !stream && !predict {
@@ -60,7 +67,8 @@ fn lesson(arguments: &Arguments) -> Result<Value, Box<dyn Error>> {
         stages.end("load");
     }
 
-    let clouds = scl.squeeze()?.isin([8, 9])?;
+    let repeated = if *full { scl.repeat([1, 2, 2])? } else { scl };
+    let clouds = repeated.squeeze()?.isin([8, 9])?;
     let masked = visual.mask(&clouds, 0)?;
     let sink = masked.to_geotiff_with(out, options(*deflate))?;
     stages.end("graph");
@@ -105,6 +113,7 @@ struct Arguments {
     deflate: bool,
     passthrough: bool,
     predict: bool,
+    full: bool,
 }
 
 impl Arguments {
@@ -120,6 +129,7 @@ impl Arguments {
             deflate: false,
             passthrough: true,
             predict: false,
+            full: false,
         };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(WRONG);
@@ -130,6 +140,7 @@ impl Arguments {
                 "--compress" => arguments.deflate = value()? == "deflate",
                 "--no-passthrough" => arguments.passthrough = false,
                 "--predict" => arguments.predict = true,
+                "--full" => arguments.full = true,
                 _ => return Err(WRONG.into()),
             }
         }

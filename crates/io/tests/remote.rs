@@ -51,6 +51,26 @@ fn opening_costs_one_request_and_each_block_one() {
 }
 
 #[test]
+fn several_files_are_opened_at_once_and_the_first_that_fails_is_told() {
+    let server = RangeServer::in_memory().latency(Duration::from_millis(50)).start().unwrap();
+    let (bytes, _) = scene();
+    let uris: Vec<_> = (0..12).map(|index| server.url(&format!("{index}.tif"))).collect();
+    (0..12).for_each(|index| server.put(&format!("{index}.tif"), bytes.clone()));
+    let files = GeoTiff::open_all(&hasty_io(), &uris).unwrap();
+    let names: Vec<_> = files.iter().map(|file| file.info().uri).collect();
+    assert_eq!(names, uris, "in the order of the list");
+    let stats = server.stats();
+    assert_eq!((stats.requests, stats.peak_in_flight), (12, 12));
+
+    server.put("7.tif", b"not a TIFF".to_vec());
+    let missing = [&uris[..9], &[server.url("missing.tif")]].concat();
+    let error = GeoTiff::open_all(&hasty_io(), &missing).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("7.tif"), "{error}");
+    assert!(GeoTiff::open_all(&hasty_io(), &[] as &[&str]).unwrap().is_empty());
+}
+
+#[test]
 fn directories_at_the_end_cost_one_more_request() {
     let (server, levels) = serve();
     // The same file with its first directory, tables and all, moved to the end: as tools write that stream pixels.

@@ -63,7 +63,7 @@ mod trace;
 
 pub use compute::{Compute, raster};
 pub use explain::{Explain, Prediction};
-pub use open::{OpenOptions, info, open};
+pub use open::{OpenOptions, info, open, open_all};
 pub use quicklook::{Colors, Quicklook};
 pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk, Threads};
 pub use sink::Sink;

@@ -1,5 +1,6 @@
 //! An opened file: its levels, and where they lie.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -7,6 +8,7 @@ use swath_core::dtype::Scalar;
 use swath_core::error::{Error, Result};
 use swath_core::grid::{Affine, Crs, Grid};
 use swath_core::shape::Dims;
+use tokio::task::JoinSet;
 
 use super::header::{Header, Image, Parser, Step};
 use super::info::{Info, Interleave, OverviewInfo};
@@ -74,6 +76,48 @@ impl GeoTiff {
     /// As [`open`](Self::open).
     pub async fn open_async(io: &Io, uri: &str) -> Result<Self> {
         Self::load(File::open(io, uri)?).await
+    }
+
+    /// Opens several files, all at once: as long as the slowest takes, not as long as all one after the other.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), for the first file in the list that cannot be opened.
+    pub fn open_all<U: AsRef<str>>(io: &Io, uris: &[U]) -> Result<Vec<Self>> {
+        let files = Self::files(io, uris)?;
+        if files.iter().all(File::is_direct) {
+            return files.into_iter().map(|file| crate::store::ready(Self::load(file))).collect();
+        }
+        io.wait(Self::load_all(files))
+    }
+
+    /// As [`open_all`](Self::open_all), on any executor.
+    ///
+    /// # Errors
+    /// As [`open_all`](Self::open_all).
+    pub async fn open_all_async<U: AsRef<str>>(io: &Io, uris: &[U]) -> Result<Vec<Self>> {
+        let files = Self::files(io, uris)?;
+        io.run(Self::load_all(files)).await
+    }
+
+    fn files<U: AsRef<str>>(io: &Io, uris: &[U]) -> Result<Vec<File>> {
+        uris.iter().map(|uri| File::open(io, uri.as_ref())).collect()
+    }
+
+    /// Runs on the runtime; what is dropped there stops all that it began.
+    async fn load_all(files: Vec<File>) -> Result<Vec<Self>> {
+        let mut loads = JoinSet::new();
+        let mut loaded: Vec<_> = files.iter().map(|_| Err(Error::cancelled())).collect();
+        for (index, file) in files.into_iter().enumerate() {
+            loads.spawn(async move { (index, Self::load(file).await) });
+        }
+        while let Some(ended) = loads.join_next().await {
+            match ended {
+                Ok((index, file)) => loaded[index] = file,
+                Err(failure) if failure.is_panic() => resume_unwind(failure.into_panic()),
+                Err(_) => return Err(Error::cancelled()),
+            }
+        }
+        loaded.into_iter().collect()
     }
 
     async fn load(file: File) -> Result<Self> {
