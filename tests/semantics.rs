@@ -9,7 +9,10 @@ fn row<T: swath::Pixel>(pixels: &[T]) -> LazyRaster {
 
 #[track_caller]
 fn gives<T: swath::Pixel>(raster: &LazyRaster, expected: &[T]) {
-    assert_eq!(raster.compute().unwrap().data().as_slice::<T>().unwrap(), expected);
+    let computed = raster.compute().unwrap();
+    let pixels = computed.data().as_slice::<T>().unwrap();
+    let is_same = |(a, b): (&T, &T)| a == b || a.is_nan() && b.is_nan();
+    assert!(pixels.len() == expected.len() && pixels.iter().zip(expected).all(is_same), "{pixels:?}, not {expected:?}");
 }
 
 #[track_caller]
@@ -143,6 +146,101 @@ fn parts_are_checked_and_the_grid_follows() {
     refused(raster.repeat([1, 0, 1]), &["factor is 0"]);
     let other = swath::Grid { crs: None, affine: swath::Affine::north_up(0.0, 0.0, 1.0, 1.0), width: 9, height: 9 };
     refused(raster.with_grid(other), &["9 × 9", "5 × 4"]);
+}
+
+#[test]
+fn integers_have_the_smallest_dtype_that_holds_every_result() {
+    let bytes = row(&[0u8, 7, 255]);
+    let words = row(&[65_535u16, 0, 9]);
+    gives(&(&bytes + &bytes), &[0u16, 14, 510]);
+    gives(&(&words - &words), &[0i32, 0, 0]);
+    gives(&(&bytes - &words), &[-65_535i32, 7, 246]);
+    gives(&(&words * &bytes), &[0u32, 0, 2295]);
+    gives(&(&bytes % 10), &[0u8, 7, 5]);
+    gives(&bytes.floor_div(-2).unwrap(), &[0i8, -4, -128]);
+    gives(&(-&bytes), &[0i16, -7, -255]);
+    gives(&bytes.pow(2).unwrap(), &[0u16, 49, 65_025]);
+    gives(&bytes.minimum(&words).unwrap(), &[0u8, 0, 9]);
+    gives(&bytes.maximum(-1).unwrap(), &[0u8, 7, 255]);
+    gives(&(300 - &bytes), &[300u16, 293, 45]);
+    // A condition counts.
+    gives(&(bytes.gt(0).unwrap() + words.gt(0).unwrap()), &[1u8, 1, 2]);
+    let large = row(&[u64::MAX]);
+    refused(large.add(&large), &["cannot apply +", "64 bits", "cast an operand to F64"]);
+    refused(large.neg(), &["cannot apply neg", "64 bits"]);
+    refused(bytes.floor_div(0), &["divisor is 0"]);
+    refused(bytes.add(true), &["bool literal"]);
+    refused(LazyRaster::arithmetic(swath::ArithmeticOp::Add, 1, 2), &["two literals"]);
+    let failed = &large * &large;
+    assert!(failed.check().unwrap_err().to_string().contains("tests/semantics.rs"), "an operator names its line");
+}
+
+#[test]
+fn quotients_and_functions_are_floats_as_wide_as_their_values() {
+    let bytes = row(&[1u8, 4, 0]);
+    gives(&(&bytes / 2), &[0.5f32, 2.0, 0.0]);
+    gives(&(1 / &bytes), &[1.0f32, 0.25, f32::INFINITY]);
+    gives(&(&bytes * 0.5), &[0.5f32, 2.0, 0.0]);
+    gives(&bytes.sqrt().unwrap(), &[1.0f32, 2.0, 0.0]);
+    let wide = row(&[1u32 << 31, 3]);
+    gives(&(&wide / 2), &[f64::from(1u32 << 30), 1.5]);
+    gives(&(&wide * 0.5), &[f64::from(1u32 << 30), 1.5]);
+    let floats = row(&[-1.5f32, 2.5, -0.0, f32::INFINITY]);
+    gives(&floats.round().unwrap(), &[-2.0f32, 2.0, -0.0, f32::INFINITY]);
+    gives(&floats.floor_div(2).unwrap(), &[-1.0f32, 1.0, -0.0, f32::NAN]);
+    gives(&(&floats % 2), &[0.5f32, 0.5, 0.0, f32::NAN]);
+    gives(&floats.sign().unwrap(), &[-1.0f32, 1.0, -0.0, 1.0]);
+    // The index that wraps around in u16: -0.5 here, and no cast is needed.
+    let band = |value: u16| row(&[value]);
+    gives(&((band(100) - band(300)) / (band(100) + band(300))), &[-0.5f32]);
+}
+
+#[test]
+fn arithmetic_keeps_nodata_or_finds_a_value_for_it() {
+    let of = |pixels: [u8; 4], nodata: u8| row(&pixels).with_nodata(nodata).unwrap();
+    let (a, b) = (of([0, 1, 5, 255], 0), of([9, 255, 3, 255], 255));
+    // Sums lie within 1 to 509: the left operand's 0 is free.
+    let sum = &a + &b;
+    assert_eq!(sum.nodata(), Some(Scalar::from(0)));
+    gives(&sum, &[0u16, 0, 8, 0]);
+    // Differences can be 0: the least value of the dtype is taken.
+    let difference = &a - &b;
+    assert_eq!(difference.nodata(), Some(Scalar::from(i16::MIN)));
+    gives(&difference, &[i16::MIN, i16::MIN, 2, i16::MIN]);
+    // All values of u8 are results: the dtype is widened.
+    let greater = a.maximum(of([9, 7, 3, 0], 100)).unwrap();
+    assert_eq!((greater.dtype(), greater.nodata()), (DType::U8, Some(Scalar::from(0))));
+    let same = of([1, 2, 3, 4], 100).minimum(300).unwrap();
+    assert_eq!((same.dtype(), same.nodata()), (DType::U16, Some(Scalar::from(u16::MAX))));
+    // Floats have NaN, which counts as nodata.
+    let ratio = &a / &b;
+    assert!(ratio.nodata().unwrap().is_nan());
+    gives(&ratio, &[f32::NAN, f32::NAN, 5.0 / 3.0, f32::NAN]);
+    gives(&ratio.valid().unwrap(), &[false, false, true, false]);
+    // An integer by 0 is nodata, though no operand has any.
+    let (six, divisors) = (of([6; 4], 100).without_nodata().unwrap(), of([0, 4, 0, 5], 0).without_nodata().unwrap());
+    let quotient = six.floor_div(&divisors).unwrap();
+    assert_eq!((quotient.dtype(), quotient.nodata()), (DType::U16, Some(Scalar::from(u16::MAX))));
+    gives(&quotient, &[u16::MAX, 1, u16::MAX, 1]);
+    gives(&six.rem(&divisors).unwrap(), &[255u8, 2, 255, 1]);
+    gives(&a.neg().unwrap(), &[0i16, -1, -5, -255]);
+    assert_eq!(a.neg().unwrap().nodata(), Some(Scalar::from(0)));
+}
+
+#[test]
+fn rasters_are_compared_by_value_and_false_at_nodata() {
+    let small = row(&[-1i8, 0, 7, 9]);
+    let large = row(&[255u8, 0, 8, 9]);
+    gives(&small.lt(&large).unwrap(), &[true, false, true, false]);
+    gives(&small.eq(&large).unwrap(), &[false, true, false, true]);
+    let holes = large.with_nodata(0).unwrap();
+    gives(&small.ge(&holes).unwrap(), &[false, false, false, true]);
+    gives(&small.ne(&holes).unwrap(), &[true, false, true, false]);
+    let halves = row(&[-1.0f32, f32::NAN, 6.5, 9.0]);
+    gives(&small.gt(&halves).unwrap(), &[false, false, true, false]);
+    gives(&small.ne(&halves).unwrap(), &[false, true, true, false]);
+    refused(row(&[-1i64]).lt(row(&[1u64])), &["no dtype holds", "cast one"]);
+    refused(small.lt(small.gt(0).unwrap()), &["i8 and bool"]);
 }
 
 #[test]

@@ -79,6 +79,11 @@ macro_rules! define_buffer {
         }
 
         impl SliceMut<'_> {
+            /// The same pixels, borrowed for a shorter time.
+            pub fn reborrow(&mut self) -> SliceMut<'_> {
+                match self { $(Self::$variant(data) => SliceMut::$variant(data)),* }
+            }
+
             /// The dtype of the pixels.
             pub fn dtype(&self) -> DType {
                 match self { $(Self::$variant(_) => DType::$variant),* }
@@ -91,6 +96,9 @@ macro_rules! define_buffer {
             }
             fn of_mut(buffer: &mut Buffer) -> Option<&mut [Self]> {
                 match buffer { Buffer::$variant(data) => Some(data), _ => None }
+            }
+            fn of_slice(slice: Slice<'_>) -> Option<&[Self]> {
+                match slice { Slice::$variant(data) => Some(data), _ => None }
             }
             fn into(data: Vec<Self>) -> Buffer {
                 Buffer::$variant(data)
@@ -125,6 +133,7 @@ mod sealed {
     pub trait Typed: Sized {
         fn of(buffer: &super::Buffer) -> Option<&[Self]>;
         fn of_mut(buffer: &mut super::Buffer) -> Option<&mut [Self]>;
+        fn of_slice(slice: super::Slice<'_>) -> Option<&[Self]>;
         fn into(data: Vec<Self>) -> super::Buffer;
     }
 }
@@ -168,6 +177,13 @@ fn uniform<T: Element>(data: &[T]) -> Option<Scalar> {
     // Runs of a fixed length are compared as vectors; a jump for each pixel would make a large constant block dear.
     let same = |run: &[T]| run.iter().fold(true, |same, pixel| same & (pixel.to_bits() == bits));
     (T::from_scalar(value).to_bits() == bits && data.chunks(256).all(same)).then_some(value)
+}
+
+impl<'a> Slice<'a> {
+    /// The pixels as `T`, if that is their type.
+    pub fn as_slice<T: Pixel>(self) -> Option<&'a [T]> {
+        T::of_slice(self)
+    }
 }
 
 impl Slice<'_> {

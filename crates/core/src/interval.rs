@@ -1,4 +1,4 @@
-//! The values that a node's pixels can have: what makes integer results exact and nodata safe.
+//! The values that a node's valid pixels can have: what makes integer results exact and nodata safe.
 
 use std::fmt;
 
@@ -44,6 +44,20 @@ impl Interval {
                 Self::Integer { low: a.min(c), high: b.max(d) }
             }
             _ => Self::Float,
+        }
+    }
+
+    /// The values but one, as far as that is an end: what is left for valid pixels beside a nodata of 0 or 65535.
+    #[must_use]
+    pub fn without(self, value: Scalar) -> Self {
+        match (self, value.to_integer()) {
+            (Self::Integer { low, high }, Some(value)) if low < high && value == low => {
+                Self::Integer { low: low + 1, high }
+            }
+            (Self::Integer { low, high }, Some(value)) if low < high && value == high => {
+                Self::Integer { low, high: high - 1 }
+            }
+            _ => self,
         }
     }
 

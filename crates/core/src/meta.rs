@@ -22,7 +22,7 @@ pub struct Meta {
     pub nodata: Option<Scalar>,
     /// Where it lies, if it says so.
     pub grid: Option<Arc<Grid>>,
-    /// The values that its pixels can have.
+    /// The values that its valid pixels can have.
     pub interval: Interval,
 }
 

@@ -75,7 +75,7 @@ pub use swath_core::buffer::{Buffer, Pixel};
 pub use swath_core::dtype::{DType, Element, Scalar};
 pub use swath_core::error::{Error, ErrorKind, Result};
 pub use swath_core::exec::RangePolicy;
-pub use swath_core::expr::{CompareOp, Fill, LazyRaster, Overflow, Values, Windows};
+pub use swath_core::expr::{ArithmeticOp, CompareOp, Fill, LazyRaster, Overflow, Term, Values, Windows};
 pub use swath_core::grid::{Affine, Crs, GeoKeys, Grid};
 pub use swath_core::plan::dot::{Detail, DotOptions, TaskState, TaskTimes, Times};
 pub use swath_core::raster::Raster;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::node::{CompareOp, Node, Op, Overflow};
-use super::{LazyRaster, Values};
+use super::{LazyRaster, Term, Values};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
@@ -31,59 +31,55 @@ impl LazyRaster {
         Ok(Self::build(Op::IsIn(fitted?.into()), vec![Arc::clone(node)], bool_meta(&node.meta)))
     }
 
-    /// `pixel < value`; false at nodata.
+    /// `pixel < other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
-    /// As [`isin`](Self::isin).
-    pub fn lt(&self, value: impl Into<Scalar>) -> Result<Self> {
-        self.compare(CompareOp::Lt, value.into())
+    /// As [`compare`](Self::compare).
+    pub fn lt(&self, other: impl Into<Term>) -> Result<Self> {
+        self.compare(CompareOp::Lt, other)
     }
 
-    /// `pixel <= value`; false at nodata.
+    /// `pixel <= other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
-    /// As [`isin`](Self::isin).
-    pub fn le(&self, value: impl Into<Scalar>) -> Result<Self> {
-        self.compare(CompareOp::Le, value.into())
+    /// As [`compare`](Self::compare).
+    pub fn le(&self, other: impl Into<Term>) -> Result<Self> {
+        self.compare(CompareOp::Le, other)
     }
 
-    /// `pixel > value`; false at nodata.
+    /// `pixel > other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
-    /// As [`isin`](Self::isin).
-    pub fn gt(&self, value: impl Into<Scalar>) -> Result<Self> {
-        self.compare(CompareOp::Gt, value.into())
+    /// As [`compare`](Self::compare).
+    pub fn gt(&self, other: impl Into<Term>) -> Result<Self> {
+        self.compare(CompareOp::Gt, other)
     }
 
-    /// `pixel >= value`; false at nodata.
+    /// `pixel >= other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
-    /// As [`isin`](Self::isin).
-    pub fn ge(&self, value: impl Into<Scalar>) -> Result<Self> {
-        self.compare(CompareOp::Ge, value.into())
+    /// As [`compare`](Self::compare).
+    pub fn ge(&self, other: impl Into<Term>) -> Result<Self> {
+        self.compare(CompareOp::Ge, other)
     }
 
-    /// `pixel == value`; false at nodata.
+    /// `pixel == other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
-    /// As [`isin`](Self::isin).
-    pub fn eq(&self, value: impl Into<Scalar>) -> Result<Self> {
-        self.compare(CompareOp::Eq, value.into())
+    /// As [`compare`](Self::compare).
+    pub fn eq(&self, other: impl Into<Term>) -> Result<Self> {
+        self.compare(CompareOp::Eq, other)
     }
 
-    /// `pixel != value`; false at nodata.
+    /// `pixel != other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
-    /// As [`isin`](Self::isin).
-    pub fn ne(&self, value: impl Into<Scalar>) -> Result<Self> {
-        self.compare(CompareOp::Ne, value.into())
+    /// As [`compare`](Self::compare).
+    pub fn ne(&self, other: impl Into<Term>) -> Result<Self> {
+        self.compare(CompareOp::Ne, other)
     }
 
-    /// The comparison `op` with a literal; false at nodata.
-    ///
-    /// # Errors
-    /// As [`isin`](Self::isin).
-    pub fn compare(&self, op: CompareOp, value: Scalar) -> Result<Self> {
+    pub(super) fn compare_value(&self, op: CompareOp, value: Scalar) -> Result<Self> {
         let node = self.node()?;
         let meta = &node.meta;
         let value = comparable(meta, value, op.symbol())?;
@@ -130,7 +126,7 @@ fn comparable(meta: &Meta, value: Scalar, operation: &str) -> Result<Scalar> {
     Ok(value)
 }
 
-fn bool_meta(meta: &Meta) -> Meta {
+pub(super) fn bool_meta(meta: &Meta) -> Meta {
     Meta { dtype: DType::Bool, nodata: None, interval: Interval::of_dtype(DType::Bool), ..meta.clone() }
 }
 

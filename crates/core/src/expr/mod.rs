@@ -3,6 +3,7 @@
 //! An expression that was built is valid: shape, dtype, nodata and grid errors come from the line that builds it, never
 //! from running it.
 
+mod arithmetic;
 mod display;
 mod elementwise;
 mod node;
@@ -12,7 +13,8 @@ mod structure;
 mod values;
 mod windows;
 
-pub use node::{CompareOp, LogicOp, Node, Op, Operand, Overflow};
+pub use arithmetic::Term;
+pub use node::{ArithmeticOp, CompareOp, Function, LogicOp, Node, Op, Operand, Overflow};
 pub use select::Fill;
 pub use values::Values;
 pub use windows::Windows;

@@ -74,6 +74,39 @@ pub enum Op {
         /// The new value.
         to: Scalar,
     },
+    /// Two rasters, or a raster and a literal, put together pixel by pixel; nodata where one is nodata.
+    Arithmetic {
+        /// What is done.
+        op: ArithmeticOp,
+        /// The left operand.
+        a: Operand,
+        /// The right operand.
+        b: Operand,
+        /// What operands are converted to before: integers modulo its size, where results fit.
+        working: DType,
+        /// Nodata of the operands.
+        nodata: [Option<Scalar>; 2],
+        /// Whether an integer is divided by what can be 0, which gives nodata.
+        by_zero: bool,
+    },
+    /// A function of each pixel; nodata stays nodata.
+    Function {
+        /// Which.
+        function: Function,
+        /// What the input is converted to before.
+        working: DType,
+        /// Nodata of the input.
+        nodata: Option<Scalar>,
+    },
+    /// Whether pixels of two rasters compare so, by value; false where one is nodata.
+    ComparePixels {
+        /// The comparison.
+        op: CompareOp,
+        /// What both are converted to before, without loss.
+        working: DType,
+        /// Nodata of the inputs.
+        nodata: [Option<Scalar>; 2],
+    },
     /// Each pixel from an area of the input.
     Area(Arc<dyn AreaKernel>),
     /// Another dtype; nodata pixels stay nodata.
@@ -94,6 +127,113 @@ pub enum Operand {
     Input(usize),
     /// This value everywhere.
     Constant(Scalar),
+}
+
+/// Arithmetic with two operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ArithmeticOp {
+    /// `+`
+    Add,
+    /// `-`
+    Sub,
+    /// `*`
+    Mul,
+    /// `/`, of floats.
+    Div,
+    /// The quotient rounded down.
+    FloorDiv,
+    /// What is left of that, with the sign of the divisor.
+    Rem,
+    /// The left operand to the power of the right.
+    Pow,
+    /// The lesser.
+    Minimum,
+    /// The greater.
+    Maximum,
+}
+
+impl ArithmeticOp {
+    /// As written between two operands, or as a function of them.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::FloorDiv => "//",
+            Self::Rem => "%",
+            Self::Pow => "**",
+            Self::Minimum => "minimum",
+            Self::Maximum => "maximum",
+        }
+    }
+}
+
+/// A function of one pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// The negative.
+    Neg,
+    /// The absolute value.
+    Abs,
+    /// -1, 0 or 1.
+    Sign,
+    /// The square root.
+    Sqrt,
+    /// e to the power of the pixel.
+    Exp,
+    /// The natural logarithm.
+    Ln,
+    /// The logarithm to base 2.
+    Log2,
+    /// The logarithm to base 10.
+    Log10,
+    /// The sine of radians.
+    Sin,
+    /// The cosine of radians.
+    Cos,
+    /// The tangent of radians.
+    Tan,
+    /// The inverse sine, in radians.
+    Asin,
+    /// The inverse cosine, in radians.
+    Acos,
+    /// The inverse tangent, in radians.
+    Atan,
+    /// The next integer below.
+    Floor,
+    /// The next integer above.
+    Ceil,
+    /// The nearest integer, the even one of two.
+    Round,
+    /// The next integer towards 0.
+    Trunc,
+}
+
+impl Function {
+    /// Its name, as the method has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Neg => "neg",
+            Self::Abs => "abs",
+            Self::Sign => "sign",
+            Self::Sqrt => "sqrt",
+            Self::Exp => "exp",
+            Self::Ln => "ln",
+            Self::Log2 => "log2",
+            Self::Log10 => "log10",
+            Self::Sin => "sin",
+            Self::Cos => "cos",
+            Self::Tan => "tan",
+            Self::Asin => "asin",
+            Self::Acos => "acos",
+            Self::Atan => "atan",
+            Self::Floor => "floor",
+            Self::Ceil => "ceil",
+            Self::Round => "round",
+            Self::Trunc => "trunc",
+        }
+    }
 }
 
 /// A comparison.
@@ -184,6 +324,11 @@ impl fmt::Display for Op {
             Self::Select { yes: Operand::Input(_), no: Operand::Constant(other) } => write!(f, "where, other {other}"),
             Self::Select { .. } => f.write_str("if else"),
             Self::Replace { from, to } => write!(f, "replace {from} by {to}"),
+            Self::Arithmetic { op, a: Operand::Constant(value), .. } => write!(f, "{value} {}", op.symbol()),
+            Self::Arithmetic { op, b: Operand::Constant(value), .. } => write!(f, "{} {value}", op.symbol()),
+            Self::Arithmetic { op, .. } => f.write_str(op.symbol()),
+            Self::Function { function, .. } => f.write_str(function.name()),
+            Self::ComparePixels { op, .. } => f.write_str(op.symbol()),
             Self::Area(kernel) => f.write_str(&kernel.name()),
             Self::Cast { dtype, .. } => write!(f, "cast to {dtype}"),
         }

@@ -1,12 +1,14 @@
-//! `!`, `&`, `|`, `^` for owned and borrowed rasters: logical on bool, bitwise on integers. Errors are deferred.
+//! `+`, `-`, `*`, `/`, `%` for rasters and literals; `!`, `&`, `|`, `^` for rasters: logical on bool, bitwise on integers.
+//! Errors are deferred.
 
-use std::ops::{BitAnd, BitOr, BitXor, Not};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Sub};
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::LazyRaster;
+use super::arithmetic::arithmetic;
 use super::elementwise::meet;
-use super::node::{LogicOp, Op};
+use super::node::{ArithmeticOp, LogicOp, Op};
+use super::{LazyRaster, Term};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
 use crate::meta::Meta;
@@ -74,6 +76,58 @@ operators! {
     BitAnd bitand LogicOp::And;
     BitOr bitor LogicOp::Or;
     BitXor bitxor LogicOp::Xor;
+}
+
+// Of literals one integer type and one float: with more, the type of `2 * a` could not be told.
+macro_rules! arithmetic_operators {
+    ($($trait:ident $method:ident $op:ident;)*) => {
+        $(arithmetic_operators!(@ $trait $method $op; LazyRaster, LazyRaster);
+        arithmetic_operators!(@ $trait $method $op; LazyRaster, &LazyRaster);
+        arithmetic_operators!(@ $trait $method $op; &LazyRaster, LazyRaster);
+        arithmetic_operators!(@ $trait $method $op; &LazyRaster, &LazyRaster);
+        arithmetic_operators!(@@ $trait $method $op; i64, f64);)*
+    };
+    (@@ $trait:ident $method:ident $op:ident; $($literal:ty),*) => {
+        $(arithmetic_operators!(@ $trait $method $op; LazyRaster, $literal);
+        arithmetic_operators!(@ $trait $method $op; &LazyRaster, $literal);
+        arithmetic_operators!(@ $trait $method $op; $literal, LazyRaster);
+        arithmetic_operators!(@ $trait $method $op; $literal, &LazyRaster);)*
+    };
+    (@ $trait:ident $method:ident $op:ident; $left:ty, $right:ty) => {
+        impl $trait<$right> for $left {
+            type Output = LazyRaster;
+            #[track_caller]
+            fn $method(self, other: $right) -> LazyRaster {
+                let place = Location::caller();
+                arithmetic(ArithmeticOp::$op, Term::from(self), Term::from(other))
+                    .unwrap_or_else(|error| LazyRaster::failed(error, place))
+            }
+        }
+    };
+}
+arithmetic_operators! {
+    Add add Add;
+    Sub sub Sub;
+    Mul mul Mul;
+    Div div Div;
+    Rem rem Rem;
+}
+
+impl Neg for &LazyRaster {
+    type Output = LazyRaster;
+    #[track_caller]
+    fn neg(self) -> LazyRaster {
+        let place = Location::caller();
+        LazyRaster::neg(self).unwrap_or_else(|error| LazyRaster::failed(error, place))
+    }
+}
+
+impl Neg for LazyRaster {
+    type Output = LazyRaster;
+    #[track_caller]
+    fn neg(self) -> LazyRaster {
+        -&self
+    }
 }
 
 impl Not for &LazyRaster {

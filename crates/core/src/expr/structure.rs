@@ -175,7 +175,13 @@ impl LazyRaster {
         }
         let value = nodata.into();
         let value = value.fit(node.meta.dtype).map_err(|e| e.while_doing("cannot apply with_nodata"))?;
-        Ok(Self::relabel(node, "with_nodata", Meta { nodata: Some(value), ..node.meta.clone() }))
+        // What was nodata before is a pixel now.
+        let interval = match (node.meta.nodata, node.meta.dtype.is_float()) {
+            (Some(before), false) => node.meta.interval.union(Interval::of_scalar(before)),
+            _ => node.meta.interval,
+        };
+        let meta = Meta { nodata: Some(value), interval: interval.without(value), ..node.meta.clone() };
+        Ok(Self::relabel(node, "with_nodata", meta))
     }
 
     /// The same pixels, all of them valid.

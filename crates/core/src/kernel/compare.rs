@@ -119,6 +119,11 @@ pub(crate) fn valid(input: Slice<'_>, nodata: Option<Scalar>, out: &mut [bool]) 
     }
 }
 
+/// False where the pixel is none: equals `nodata`, or is NaN.
+pub(crate) fn clear_missing(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) {
+    for_dtype!(Slice, input, input => clear_nodata(input, nodata, out));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

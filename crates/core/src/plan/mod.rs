@@ -125,11 +125,13 @@ impl Plan {
 
 fn arity(kind: &StepKind) -> usize {
     use crate::expr::Operand;
+    let inputs = |operands: [&Operand; 2]| operands.iter().filter(|o| matches!(o, Operand::Input(_))).count();
     match kind {
         StepKind::Operation(op) => match op {
             Op::Source(_) | Op::Constant(_) => 0,
-            Op::Logic(_) => 2,
-            Op::Select { yes, no } => 1 + [yes, no].into_iter().filter(|o| matches!(o, Operand::Input(_))).count(),
+            Op::Logic(_) | Op::ComparePixels { .. } => 2,
+            Op::Select { yes, no } => 1 + inputs([yes, no]),
+            Op::Arithmetic { a, b, .. } => inputs([a, b]),
             _ => 1,
         },
         StepKind::Fused { program, .. } => program.leaves().len(),

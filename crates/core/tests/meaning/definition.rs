@@ -7,7 +7,7 @@ use swath_core::area::AreaKernel;
 use swath_core::buffer::Buffer;
 use swath_core::chunk::Chunk;
 use swath_core::dtype::{DType, Element, Scalar};
-use swath_core::expr::{CompareOp, LazyRaster, LogicOp, Node, Op, Operand};
+use swath_core::expr::{ArithmeticOp, CompareOp, Function, LazyRaster, LogicOp, Node, Op, Operand, Overflow};
 use swath_core::for_dtype;
 use swath_core::shape::{ChunkGrid, Region};
 use swath_core::source::{ChunkSource, Place};
@@ -64,16 +64,7 @@ impl Meaning {
             Op::IsIn(values) => Scalar::Bool(values.contains(&input(0, at))),
             Op::Compare { op, value, nodata } => {
                 let pixel = input(0, at);
-                let (a, b) = (pixel.to_f64(), value.to_f64());
-                let holds = match op {
-                    CompareOp::Lt => a < b,
-                    CompareOp::Le => a <= b,
-                    CompareOp::Gt => a > b,
-                    CompareOp::Ge => a >= b,
-                    CompareOp::Eq => a == b,
-                    CompareOp::Ne => a != b,
-                };
-                Scalar::Bool(holds && Some(pixel) != *nodata)
+                Scalar::Bool(compare(*op, pixel.to_f64(), value.to_f64()) && Some(pixel) != *nodata)
             }
             Op::Valid { nodata } => Scalar::Bool(Some(input(0, at)) != *nodata),
             Op::Not => match input(0, at) {
@@ -106,13 +97,111 @@ impl Meaning {
                 let pixel = input(0, at);
                 if pixel == *from { *to } else { pixel }
             }
-            Op::Cast { .. } => match input(0, at) {
-                Scalar::Float(value) => Scalar::Int(value as i128),
-                value => value,
-            },
+            Op::Cast { dtype, overflow, .. } => cast(input(0, at), *dtype, *overflow),
+            Op::Arithmetic { op, a, b, nodata, by_zero, .. } => {
+                let mut operand = |operand: &Operand| match operand {
+                    Operand::Input(index) => input(*index, at),
+                    Operand::Constant(value) => *value,
+                };
+                let (a, b) = (operand(a), operand(b));
+                if is_missing(a, nodata[0]) || is_missing(b, nodata[1]) || *by_zero && number(b) == 0.0 {
+                    return node.meta.nodata.unwrap();
+                }
+                match node.meta.dtype {
+                    DType::F32 | DType::F64 => float(float_arithmetic(*op, number(a), number(b)), node.meta.dtype),
+                    _ => Scalar::Int(integer_arithmetic(*op, integer(a), integer(b))),
+                }
+            }
+            Op::Function { function, nodata, .. } => {
+                let pixel = input(0, at);
+                if is_missing(pixel, *nodata) {
+                    return node.meta.nodata.unwrap();
+                }
+                match function {
+                    Function::Neg => Scalar::Int(-integer(pixel)),
+                    Function::Abs => Scalar::Int(integer(pixel).abs()),
+                    Function::Sign => Scalar::Int(integer(pixel).signum()),
+                    Function::Sqrt => float(number(pixel).sqrt(), node.meta.dtype),
+                    other => unreachable!("no test draws {other:?}"),
+                }
+            }
+            Op::ComparePixels { op, nodata, .. } => {
+                let (a, b) = (input(0, at), input(1, at));
+                let holds = compare(*op, number(a), number(b));
+                Scalar::Bool(holds && !is_missing(a, nodata[0]) && !is_missing(b, nodata[1]))
+            }
             Op::Area(kernel) => self.area_pixel(kernel.as_ref(), node.meta.dtype, &node.inputs[0], at),
         }
     }
+}
+
+fn compare(op: CompareOp, a: f64, b: f64) -> bool {
+    match op {
+        CompareOp::Lt => a < b,
+        CompareOp::Le => a <= b,
+        CompareOp::Gt => a > b,
+        CompareOp::Ge => a >= b,
+        CompareOp::Eq => a == b,
+        CompareOp::Ne => a != b,
+    }
+}
+
+fn is_missing(pixel: Scalar, nodata: Option<Scalar>) -> bool {
+    nodata.is_some_and(|nodata| pixel == nodata || pixel.is_nan())
+}
+
+fn number(pixel: Scalar) -> f64 {
+    pixel.to_f64()
+}
+
+fn integer(pixel: Scalar) -> i128 {
+    match pixel {
+        Scalar::Bool(value) => value.into(),
+        value => value.to_integer().unwrap(),
+    }
+}
+
+/// Twice the digits of `f32` and more: rounding once more gives what rounding at once does.
+fn float(value: f64, dtype: DType) -> Scalar {
+    Scalar::Float(if dtype == DType::F32 { f64::from(value as f32) } else { value })
+}
+
+fn float_arithmetic(op: ArithmeticOp, a: f64, b: f64) -> f64 {
+    match op {
+        ArithmeticOp::Add => a + b,
+        ArithmeticOp::Sub => a - b,
+        ArithmeticOp::Mul => a * b,
+        ArithmeticOp::Div => a / b,
+        other => unreachable!("no test draws {other:?} of floats"),
+    }
+}
+
+fn integer_arithmetic(op: ArithmeticOp, a: i128, b: i128) -> i128 {
+    let floor = || a.div_euclid(b) - i128::from(b < 0 && a.rem_euclid(b) != 0);
+    match op {
+        ArithmeticOp::Add => a + b,
+        ArithmeticOp::Sub => a - b,
+        ArithmeticOp::Mul => a * b,
+        ArithmeticOp::FloorDiv => floor(),
+        ArithmeticOp::Rem => a - floor() * b,
+        ArithmeticOp::Pow => a.pow(b as u32),
+        ArithmeticOp::Minimum => a.min(b),
+        ArithmeticOp::Maximum => a.max(b),
+        ArithmeticOp::Div => unreachable!("a quotient is a float"),
+    }
+}
+
+fn cast(pixel: Scalar, dtype: DType, overflow: Overflow) -> Scalar {
+    let (low, high) = dtype.integer_range().unwrap();
+    let whole = match pixel {
+        Scalar::Float(value) => value as i128,
+        pixel => integer(pixel),
+    };
+    Scalar::Int(match overflow {
+        Overflow::Error => whole,
+        Overflow::Saturate => whole.clamp(low, high),
+        Overflow::Wrap => low + (whole - low).rem_euclid(high - low + 1),
+    })
 }
 
 fn push(buffer: &mut Buffer, value: Scalar) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use swath_core::dtype::{DType, Scalar};
 use swath_core::error::Result;
-use swath_core::expr::{LazyRaster, Overflow, Windows};
+use swath_core::expr::{LazyRaster, Overflow, Term, Windows};
 use swath_core::meta::Meta;
 use swath_core::shape::{Dim, Dims};
 
@@ -46,7 +46,7 @@ pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Resu
     if depth == 0 {
         return Ok(source(rng, bands, rows, columns));
     }
-    Ok(match rng.below(9) {
+    Ok(match rng.below(12) {
         0 => {
             let (top, left) = (rng.below(5), rng.below(5));
             let larger = expression(rng, [bands, rows + top + 2, columns + left + 1], depth - 1)?;
@@ -84,12 +84,42 @@ pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Resu
             let raster = expression(rng, shape, depth - 1)?;
             statistic(rng, &raster, |raster| raster.focal(size))?
         }
+        8 | 9 => {
+            let a = expression(rng, shape, depth - 1)?;
+            let b = match rng.below(3) {
+                0 => Term::from(rng.below(9)),
+                _ => expression(rng, [1, rows, columns], depth - 1)?.squeeze()?.into(),
+            };
+            arithmetic(rng, &a, b)?.without_nodata()?.cast(DType::U8, Overflow::Wrap)?
+        }
+        10 => {
+            let (a, b) = (expression(rng, shape, depth - 1)?, expression(rng, shape, depth - 1)?);
+            let mixed = match rng.below(3) {
+                0 => (&a - &b) / (&a + &b),
+                1 => (2.5 * a / 1.5 - b).check()?.sqrt()?,
+                _ => (-(a - b)).check()?.abs()?.sign()? * 0.25,
+            };
+            mixed.check()?.without_nodata()?.cast(DType::U8, Overflow::Saturate)?
+        }
         _ => {
             let a = expression(rng, shape, depth - 1)?.without_nodata()?;
             let b = expression(rng, shape, depth - 1)?.without_nodata()?;
             ((&a & &b) | !(&a ^ &b)).check()?
         }
     })
+}
+
+/// Integers with integers: any dtype, and nodata where an operand has it or is divided by 0.
+fn arithmetic(rng: &mut Rng, a: &LazyRaster, b: Term) -> Result<LazyRaster> {
+    match rng.below(7) {
+        0 => a.add(b),
+        1 => a.sub(b),
+        2 => a.mul(b),
+        3 => a.floor_div(b),
+        4 => a.rem(b),
+        5 => a.minimum(b),
+        _ => a.maximum(b),
+    }
 }
 
 /// A statistic of windows, as u8.
@@ -108,8 +138,16 @@ fn statistic(
 pub(crate) fn condition(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
     let raster = expression(rng, shape, depth)?;
     let (a, b) = (raster.isin([1 + rng.below(5), 6, 7])?, raster.gt(1 + rng.below(9))?);
-    Ok(match rng.below(5) {
+    Ok(match rng.below(6) {
         0 => a,
+        5 => {
+            let other = expression(rng, [1, shape[1], shape[2]], depth)?;
+            match rng.below(3) {
+                0 => raster.lt(&other)?,
+                1 => raster.eq(&(&raster + &other))?,
+                _ => raster.ne(&other.sub(7)?)?,
+            }
+        }
         // What the interval decides, but for nodata.
         4 => (&raster.le(255)? & &a).check()?,
         1 => (!&b).check()?,

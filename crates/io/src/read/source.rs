@@ -55,7 +55,8 @@ impl CogSource {
         let chunks = chunks
             .resolve(level.shape(), level.block_shape(), level.dtype)
             .map_err(|error| error.context(format!("cannot open {name}")))?;
-        let meta = Meta { chunks, nodata, grid, ..Meta::new(Dims::BYX, level.shape(), level.dtype) };
+        let mut meta = Meta { chunks, nodata, grid, ..Meta::new(Dims::BYX, level.shape(), level.dtype) };
+        meta.interval = nodata.map_or(meta.interval, |nodata| meta.interval.without(nodata));
         Ok(Self { name, file, level, meta, scratch })
     }
 

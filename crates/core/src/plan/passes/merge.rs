@@ -6,6 +6,7 @@ use std::sync::Arc;
 use petgraph::graph::NodeIndex;
 
 use crate::expr::Op;
+use crate::meta::Meta;
 use crate::plan::rewrite::rewrite;
 use crate::plan::{Plan, Step, StepKind};
 
@@ -24,7 +25,10 @@ fn identity(step: &Step) -> Option<String> {
         StepKind::Operation(Op::Area(kernel)) => {
             Some(kernel.identity().unwrap_or_else(|| format!("area {:?}", Arc::as_ptr(kernel).cast::<()>())))
         }
-        StepKind::Operation(op) => Some(format!("{op:?} {:?}", step.meta.shape)),
+        StepKind::Operation(op) => {
+            let Meta { shape, dtype, nodata, .. } = &step.meta;
+            Some(format!("{op:?} {shape:?} {dtype} {nodata:?}"))
+        }
         StepKind::Fused { .. } | StepKind::Output { .. } => None,
     }
 }

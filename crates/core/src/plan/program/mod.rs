@@ -7,7 +7,7 @@ mod strip;
 pub(crate) use evaluate::{Evaluation, Known, Leaves};
 
 use crate::dtype::{DType, Scalar};
-use crate::expr::{CompareOp, LogicOp, Op, Operand, Overflow};
+use crate::expr::{ArithmeticOp, CompareOp, Function, LogicOp, Op, Operand, Overflow};
 use crate::interval::Interval;
 use crate::kernel::ValueSet;
 use crate::meta::Meta;
@@ -52,7 +52,18 @@ enum Kernel {
     Select(Register, Source, Source),
     Replace(Register, Scalar, Scalar),
     Cast(Register, Overflow, Option<Scalar>),
+    Arithmetic(ArithmeticOp, Source, Source),
+    Function(Function, Register),
+    /// False where one of the others is nodata.
+    ComparePixels(CompareOp, Register, Register, Vec<Missing>),
+    /// The same value as another dtype; integers modulo its size.
+    Convert(Register),
+    /// The register's pixels, but the value where one of the others is nodata.
+    Blank(Register, Vec<Missing>, Scalar),
 }
+
+/// A register, and the value that is no pixel in it.
+type Missing = (Register, Scalar);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Source {
@@ -89,12 +100,91 @@ impl ProgramBuilder {
         Register::Leaf(self.leaves.len() - 1)
     }
 
+    /// Adds an operation; of arithmetic with the conversions that it needs.
     pub(crate) fn push(&mut self, op: &Op, inputs: &[Register], meta: &Meta) -> Register {
-        let kernel = self.kernel(op, inputs);
-        let varies = inputs.iter().fold([false; 2], |varies, input| {
+        let operand = |operand: &Operand| match operand {
+            Operand::Input(index) => Source::Register(inputs[*index]),
+            Operand::Constant(value) => Source::Value(*value),
+        };
+        match op {
+            Op::Arithmetic { op: how, a, b, working, nodata, by_zero } => {
+                let operands = [operand(a), operand(b)];
+                let [a, b] = operands.map(|operand| self.converted_source(operand, *working, op));
+                let result = self.instruct(Kernel::Arithmetic(*how, a, b), *working, op);
+                let missing =
+                    operands.iter().zip(nodata).filter_map(|(operand, nodata)| Some((operand.register()?, (*nodata)?)));
+                let zero = operands[1].register().filter(|_| *by_zero).map(|divisor| (divisor, Scalar::Int(0)));
+                let missing = missing.chain(zero).collect();
+                self.finished(result, missing, op, meta)
+            }
+            Op::Function { function, working, nodata } => {
+                let input = self.converted(inputs[0], *working, op);
+                let result = self.instruct(Kernel::Function(*function, input), *working, op);
+                let missing = nodata.iter().map(|nodata| (inputs[0], *nodata)).collect();
+                self.finished(result, missing, op, meta)
+            }
+            Op::ComparePixels { op: how, working, nodata } => {
+                let [a, b] = [inputs[0], inputs[1]].map(|input| self.converted(input, *working, op));
+                let missing = inputs.iter().zip(nodata).filter_map(|(input, nodata)| Some((*input, (*nodata)?)));
+                self.instruct(Kernel::ComparePixels(*how, a, b, missing.collect()), DType::Bool, op)
+            }
+            _ => self.push_kernel(op, inputs, meta),
+        }
+    }
+
+    /// A result in the dtype of `meta`, blank where an operand is nodata.
+    fn finished(&mut self, result: Register, missing: Vec<Missing>, op: &Op, meta: &Meta) -> Register {
+        let result = self.converted(result, meta.dtype, op);
+        let result = match meta.nodata {
+            Some(nodata) if !missing.is_empty() => {
+                self.instruct(Kernel::Blank(result, missing, nodata), meta.dtype, op)
+            }
+            _ => result,
+        };
+        if let Register::Result(index) = result {
+            self.intervals.1[index] = meta.interval;
+        }
+        result
+    }
+
+    fn converted_source(&mut self, source: Source, dtype: DType, op: &Op) -> Source {
+        match source {
+            Source::Register(register) => Source::Register(self.converted(register, dtype, op)),
+            Source::Value(_) => source,
+        }
+    }
+
+    /// A register with the same values as `dtype`; the one that is there, if it was needed before.
+    fn converted(&mut self, register: Register, dtype: DType, op: &Op) -> Register {
+        if self.dtype(register) == dtype {
+            return register;
+        }
+        let kernel = Kernel::Convert(register);
+        let known = self.instructions.iter().position(|known| known.kernel == kernel && known.dtype == dtype);
+        known.map_or_else(|| self.instruct(kernel, dtype, op), Register::Result)
+    }
+
+    /// Adds an instruction that cannot fail by itself, whose values may be any of its dtype.
+    fn instruct(&mut self, kernel: Kernel, dtype: DType, op: &Op) -> Register {
+        let inputs = kernel.inputs();
+        let varies = self.varies_with(&inputs);
+        let may_fail = inputs.iter().any(|input| self.may_fail(*input));
+        self.instructions.push(Instruction { kernel, dtype, varies, may_fail, name: op.to_string() });
+        self.intervals.1.push(Interval::of_dtype(dtype));
+        Register::Result(self.instructions.len() - 1)
+    }
+
+    /// Whether what is computed from these differs along Time and along Band.
+    fn varies_with(&self, inputs: &[Register]) -> [bool; 2] {
+        inputs.iter().fold([false; 2], |varies, input| {
             let other = self.varies(*input);
             std::array::from_fn(|axis| varies[axis] || other[axis])
-        });
+        })
+    }
+
+    fn push_kernel(&mut self, op: &Op, inputs: &[Register], meta: &Meta) -> Register {
+        let kernel = self.kernel(op, inputs);
+        let varies = self.varies_with(inputs);
         let exact = |dtype: &DType, input: &Register| {
             dtype.holds_all_of(self.dtype(*input)) || dtype.is_integer() && self.interval(*input).fits(*dtype)
         };
@@ -149,6 +239,9 @@ impl ProgramBuilder {
             Op::Select { yes, no } => Kernel::Select(inputs[0], operand(yes), operand(no)),
             Op::Replace { from, to } => Kernel::Replace(inputs[0], *from, *to),
             Op::Cast { overflow, nodata, .. } => Kernel::Cast(inputs[0], *overflow, *nodata),
+            Op::Arithmetic { .. } | Op::Function { .. } | Op::ComparePixels { .. } => {
+                unreachable!("these are more than one instruction")
+            }
             Op::Source(_) | Op::View { .. } | Op::Area(_) | Op::Relabel { .. } => {
                 unreachable!("the passes leave only elementwise steps to fuse")
             }
@@ -177,6 +270,14 @@ impl Kernel {
             | Self::Replace(input, ..)
             | Self::Cast(input, ..) => vec![*input],
             Self::Logic(_, a, b) => vec![*a, *b],
+            Self::Arithmetic(_, a, b) => [a, b].into_iter().filter_map(Source::register).collect(),
+            Self::Function(_, input) | Self::Convert(input) => vec![*input],
+            Self::ComparePixels(_, a, b, missing) => {
+                [*a, *b].into_iter().chain(missing.iter().map(|(register, _)| *register)).collect()
+            }
+            Self::Blank(input, missing, _) => {
+                std::iter::once(*input).chain(missing.iter().map(|(register, _)| *register)).collect()
+            }
             Self::Select(condition, yes, no) => {
                 std::iter::once(*condition).chain([yes, no].into_iter().filter_map(Source::register)).collect()
             }

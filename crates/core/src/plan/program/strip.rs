@@ -186,9 +186,33 @@ impl<'a> Reader<'a> {
                 }
             }
             Kernel::Replace(input, from, to) => kernel::replace(self.read(*input), *from, *to, out),
+            Kernel::Arithmetic(op, a, b) => kernel::arithmetic(*op, self.choice(*a), self.choice(*b), out),
+            Kernel::Function(function, input) => kernel::function(*function, self.read(*input), out),
+            Kernel::ComparePixels(op, a, b, missing) => {
+                let out = as_bool(out);
+                kernel::compare_pixels(*op, self.read(*a), self.read(*b), out);
+                for (register, nodata) in missing {
+                    kernel::clear_missing(self.read(*register), *nodata, out);
+                }
+            }
+            Kernel::Convert(input) => kernel::convert(self.read(*input), out),
+            Kernel::Blank(input, missing, nodata) => self.blank(*input, missing, *nodata, out),
             Kernel::Cast(input, overflow, nodata) => return kernel::cast(self.read(*input), *overflow, *nodata, out),
         }
         Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// The pixels of a register, but `fill` where one of the others is nodata.
+    fn blank(&self, input: Register, missing: &[(Register, Scalar)], fill: Scalar, mut out: SliceMut<'_>) {
+        let mut valid = [true; STRIP];
+        let valid = &mut valid[..self.strip.end - self.strip.start];
+        for (register, nodata) in missing {
+            kernel::clear_missing(self.read(*register), *nodata, valid);
+        }
+        copy(self.read(input), out.reborrow());
+        kernel::overwrite(valid, false, Choice::Value(fill), out);
     }
 }
 
