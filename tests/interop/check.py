@@ -122,6 +122,30 @@ def full_resolution_is_that_of_numpy(world, base, out):
     same_description(describe(got), describe(world.asset("visual")))
 
 
+def arithmetic_is_that_of_numpy(world):
+    """Of the scene's bands as they are, with nodata, and as 16-bit reflectances beyond what unsigned numbers hold."""
+    scl, visual = read(world.asset("SCL")), read(world.asset("visual"), overview_level=0).astype("int64")
+    inputs = dict(v=world.asset("visual") + "@0", scl=world.asset("SCL"))
+    red, green, blue = (f"without_nodata(band(v, {band}))" for band in range(3))
+    r, g, b = visual
+
+    def check(expression, expected, name):
+        same_pixels(read(world.calc(expression, f"arithmetic-{name}", **inputs)), expected[None] if expected.ndim == 2 else expected)
+
+    with np.errstate(all="ignore"):
+        single = [band.astype("float32") for band in visual]
+        check(f"({green} - {red}) / ({green} + {red})", (single[1] - single[0]) / (single[1] + single[0]), "index")
+        check(f"{red} - {green} * 2 + 7", (r - g * 2 + 7).astype("int16"), "sum")
+        check(f"{red} // ({green} + 1) - {blue} % 17", (r // (g + 1) - b % 17).astype("int16"), "floor")
+        check(f"{red} ** 2 * {green}", (r ** 2 * g).astype("uint32"), "power")
+        check(f"sqrt({red}) * 0.5 - abs({green} - 128)", np.sqrt(single[0]) * np.float32(0.5) - np.abs(g - 128).astype("float32"), "root")
+        check(f"maximum({red}, minimum({green}, {blue}))", np.maximum(r, np.minimum(g, b)).astype("uint8"), "extremes")
+        check(f"{red} > {green}", (r > g).astype("uint8"), "compare")
+        holes = np.where((r == 0) | (g == 0), 0, r + g).astype("uint16")
+        check("with_nodata(band(v, 0), 0) + with_nodata(band(v, 1), 0)", holes, "nodata")
+        check("without_nodata(v) * (scl == 4)", np.where(scl == 4, visual, 0).astype("uint8"), "condition")
+
+
 def windows_are_those_of_xarray(world, statistic):
     """Coarsening and focal windows of what is masked, cut by the edges of the raster and by a window."""
     clouds = rioxarray.open_rasterio(world.asset("SCL"), lock=False).squeeze().isin([8, 9])
@@ -206,6 +230,7 @@ def checks(world):
         yield f"lesson at overview 0, {place}", lambda b=base, p=place: lesson_is_that_of_dask(world, b, f"lesson-{p}")
     for place, base in places:
         yield f"lesson at full resolution, {place}", lambda b=base, p=place: full_resolution_is_that_of_numpy(world, b, f"full-{p}")
+    yield "arithmetic of NumPy", lambda: arithmetic_is_that_of_numpy(world)
     for statistic in ("mean", "min", "max"):
         yield f"windows of xarray, {statistic}", lambda s=statistic: windows_are_those_of_xarray(world, s)
     scl, visual = world.asset("SCL"), world.asset("visual")

@@ -33,6 +33,8 @@ Examples:
   What that would read and hold, without running it, and its graph:
     swath calc 'mask(v, isin(scl, [8, 9]), 0)' v=visual.tif@0 scl=SCL.tif --explain
     swath calc 'isin(scl, [4..=6])' scl=SCL.tif --dot - | dot -Tsvg > graph.svg
+  A vegetation index, from -1 to 1, of two bands whose nodata is kept:
+    swath calc '(nir - red) / (nir + red)' nir=B08.tif red=B04.tif -o ndvi.tif
   A part of a remote file, in half a gibibyte, as ZSTD:
     swath calc 'window(red, 0, 4096, 0, 4096) > 1200' -o bright.tif \\
         red=https://example.com/B04.tif --memory 512M --compress zstd";
@@ -41,10 +43,11 @@ Examples:
 pub(crate) fn help() -> String {
     format!(
         "Functions:\n{}\n\
-         Operators, the tightest first: ~ or !; &; ^; |; < <= > >= == != with a number;\n\
-         not; and; or. As in NumPy, & and | bind tighter than comparisons: write\n\
-         (a > 1) & (b < 2), or a > 1 and b < 2.\n\n\
-         Numbers: 7, -1.5, 1e3, 0xff, nan, inf; true and false. Arithmetic is not available yet.\n\n{EXAMPLES}",
+         Operators, the tightest first: **; - ~ or ! before a raster; * / // %; + -; &; ^; |;\n\
+         < <= > >= == !=; not; and; or. As in NumPy, & and | bind tighter than comparisons:\n\
+         write (a > 1) & (b < 2), or a > 1 and b < 2.\n\
+         Integers cannot overflow: results have the smallest dtype that holds them; / gives floats.\n\n\
+         Numbers: 7, -1.5, 1e3, 0xff, nan, inf; true and false.\n\n{EXAMPLES}",
         functions::help()
     )
 }

@@ -137,12 +137,12 @@ fn what_is_wrong_with_the_text_is_a_usage_error_with_a_mark() {
     "#]],
     );
     check_error(
-        "visual + scl",
+        "visual << scl",
         2,
         expect![[r#"
-        swath: column 8: arithmetic is not available yet: comparisons, isin, & | ^ ~ and the functions are
-          visual + scl
-                 ^
+        swath: column 8: << is not available yet: multiply, or divide with //
+          visual << scl
+                 ^^
     "#]],
     );
     check_error(

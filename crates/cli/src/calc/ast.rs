@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use swath::Scalar;
+use swath::{ArithmeticOp, Scalar};
 
 use super::functions::Function;
 
@@ -26,6 +26,8 @@ pub(super) enum Kind {
     /// Something in parentheses.
     Group(Box<Expr>),
     Not(Invert, Box<Expr>),
+    Negative(Box<Expr>),
+    Arithmetic(ArithmeticOp, Box<Expr>, Box<Expr>),
     Logic(Logic, Box<Expr>, Box<Expr>),
     Compare(Compare, Box<Expr>, Box<Expr>),
     Call(&'static Function, Vec<Expr>),
@@ -136,6 +138,8 @@ impl fmt::Display for Expr {
             Kind::Group(inner) => inner.fmt(f),
             Kind::Not(Invert::Symbol, input) => write!(f, "(~ {input})"),
             Kind::Not(Invert::Word, input) => write!(f, "(not {input})"),
+            Kind::Negative(input) => write!(f, "(- {input})"),
+            Kind::Arithmetic(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),
             Kind::Logic(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),
             Kind::Compare(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),
             Kind::Call(function, arguments) => {

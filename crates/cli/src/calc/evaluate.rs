@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice::Iter;
 
-use swath::{DType, Error, Fill, LazyRaster, Scalar, Values};
+use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, Scalar, Term, Values};
 
 use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Span};
 use super::complaint::{Complaint, suggestion};
@@ -44,8 +44,8 @@ fn collect_names<'a>(expr: &'a Expr, known: &[&str], used: &mut Vec<&'a str>) ->
                 last.iter().try_for_each(|(last, _)| collect_names(last, known, used))?;
             }
         }
-        Kind::Group(inner) | Kind::Not(_, inner) => collect_names(inner, known, used)?,
-        Kind::Logic(_, left, right) | Kind::Compare(_, left, right) => {
+        Kind::Group(inner) | Kind::Not(_, inner) | Kind::Negative(inner) => collect_names(inner, known, used)?,
+        Kind::Logic(_, left, right) | Kind::Compare(_, left, right) | Kind::Arithmetic(_, left, right) => {
             collect_names(left, known, used)?;
             collect_names(right, known, used)?;
         }
@@ -90,6 +90,21 @@ fn value(expr: &Expr, inputs: &Inputs) -> Evaluated<Value> {
         })?,
         Kind::List(_) => return Err(Complaint::new(&expr.span, "a list is only an argument, as in isin(x, [8, 9])")),
         Kind::Not(invert, input) => not(*invert, input, &expr.span, inputs)?,
+        Kind::Negative(input) => match value(input, inputs)? {
+            Value::Raster(raster) => operator(-raster, &expr.span)?,
+            Value::Scalar(scalar) => {
+                return constant(ArithmeticOp::Sub, Scalar::Int(0), scalar, &expr.span).map(Value::Scalar);
+            }
+        },
+        Kind::Arithmetic(op, left, right) => match (value(left, inputs)?, value(right, inputs)?) {
+            (Value::Scalar(left), Value::Scalar(right)) => {
+                return constant(*op, left, right, &expr.span).map(Value::Scalar);
+            }
+            (left, right) => {
+                let combined = LazyRaster::arithmetic(*op, term(left), term(right));
+                combined.map_err(|error| placed(&error, &expr.span))?
+            }
+        },
         Kind::Logic(op, left, right) => logic(*op, left, right, &expr.span, inputs)?,
         Kind::Compare(op, left, right) => compare(*op, left, right, &expr.span, inputs)?,
         Kind::Call(function, arguments) => {
@@ -98,6 +113,40 @@ fn value(expr: &Expr, inputs: &Inputs) -> Evaluated<Value> {
         }
     };
     Ok(Value::Raster(raster))
+}
+
+fn term(value: Value) -> Term {
+    match value {
+        Value::Raster(raster) => raster.into(),
+        Value::Scalar(scalar) => scalar.into(),
+    }
+}
+
+/// Arithmetic of two literals: exact of integers where that is one, else of floats.
+fn constant(op: ArithmeticOp, a: Scalar, b: Scalar, place: &Span) -> Evaluated<Scalar> {
+    let exact = match (op, a, b) {
+        (ArithmeticOp::Add, Scalar::Int(a), Scalar::Int(b)) => a.checked_add(b),
+        (ArithmeticOp::Sub, Scalar::Int(a), Scalar::Int(b)) => a.checked_sub(b),
+        (ArithmeticOp::Mul, Scalar::Int(a), Scalar::Int(b)) => a.checked_mul(b),
+        (ArithmeticOp::Pow, Scalar::Int(a), Scalar::Int(b)) => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
+        (_, Scalar::Bool(_), _) | (_, _, Scalar::Bool(_)) => {
+            return Err(Complaint::new(place, "true and false are no numbers"));
+        }
+        _ => None,
+    };
+    if let Some(exact) = exact {
+        return Ok(Scalar::Int(exact));
+    }
+    let (a, b) = (a.to_f64(), b.to_f64());
+    let value = match op {
+        ArithmeticOp::Add => a + b,
+        ArithmeticOp::Sub => a - b,
+        ArithmeticOp::Mul => a * b,
+        ArithmeticOp::Div => a / b,
+        ArithmeticOp::Pow => a.powf(b),
+        _ => return Err(Complaint::new(place, format!("{} is for rasters: write the number", op.symbol()))),
+    };
+    Ok(Scalar::Float(value))
 }
 
 fn not(invert: Invert, input: &Expr, place: &Span, inputs: &Inputs) -> Evaluated<LazyRaster> {
@@ -151,24 +200,20 @@ fn condition(word: &str, expr: &Expr, inputs: &Inputs) -> Evaluated<LazyRaster> 
 }
 
 fn compare(op: Compare, left: &Expr, right: &Expr, place: &Span, inputs: &Inputs) -> Evaluated<LazyRaster> {
-    let (op, raster, scalar) = match (value(left, inputs)?, value(right, inputs)?) {
-        (Value::Raster(raster), Value::Scalar(scalar)) => (op, raster, scalar),
-        (Value::Scalar(scalar), Value::Raster(raster)) => (op.flipped(), raster, scalar),
-        (Value::Raster(_), Value::Raster(_)) => {
-            let message = "comparing two rasters is not available yet: compare with a number";
-            return Err(Complaint::new(place, message));
-        }
+    let (op, raster, other) = match (value(left, inputs)?, value(right, inputs)?) {
+        (Value::Raster(raster), other) => (op, raster, term(other)),
+        (Value::Scalar(scalar), Value::Raster(raster)) => (op.flipped(), raster, scalar.into()),
         (Value::Scalar(_), Value::Scalar(_)) => {
             return Err(Complaint::new(place, "there is no raster to compare in this"));
         }
     };
     let compared = match op {
-        Compare::Lt => raster.lt(scalar),
-        Compare::Le => raster.le(scalar),
-        Compare::Gt => raster.gt(scalar),
-        Compare::Ge => raster.ge(scalar),
-        Compare::Eq => raster.eq(scalar),
-        Compare::Ne => raster.ne(scalar),
+        Compare::Lt => raster.lt(other),
+        Compare::Le => raster.le(other),
+        Compare::Gt => raster.gt(other),
+        Compare::Ge => raster.ge(other),
+        Compare::Eq => raster.eq(other),
+        Compare::Ne => raster.ne(other),
     };
     compared.map_err(|error| placed(&error, place))
 }
@@ -225,6 +270,18 @@ impl<'a> Arguments<'a> {
             Value::Raster(raster) => Fill::Raster(raster),
             Value::Scalar(scalar) => Fill::Value(scalar),
         })
+    }
+
+    /// Two operands, each a raster or a value, put together.
+    pub(super) fn arithmetic(&mut self, op: ArithmeticOp) -> Evaluated<LazyRaster> {
+        let (a, b) = (value(self.next()?, self.inputs)?, value(self.next()?, self.inputs)?);
+        self.finish(LazyRaster::arithmetic(op, term(a), term(b)))
+    }
+
+    /// A function of one raster.
+    pub(super) fn function(&mut self, function: fn(&LazyRaster) -> swath::Result<LazyRaster>) -> Evaluated<LazyRaster> {
+        let raster = self.raster()?;
+        self.finish(function(&raster))
     }
 
     pub(super) fn index(&mut self) -> Evaluated<usize> {
@@ -377,6 +434,16 @@ mod tests {
         check("window(scl, 0, 4, 1, 3) >= 2", ">= 2, [1, 4, 2] bool");
         check("slice(visual, band, 0, 2) == 1", "== 1, [2, 8, 6] bool");
         check("repeat(coarse, [1, 2, 2]) == 1", "== 1, [1, 8, 6] bool");
+        check("minimum(scl, 3)", "minimum 3, [1, 8, 6] u8");
+        check("maximum(7, scl)", "7 maximum, [1, 8, 6] u8");
+        for name in ["sqrt", "exp", "ln", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan"] {
+            check(&format!("{name}(scl)"), &format!("{name}, [1, 8, 6] f32"));
+        }
+        for name in ["floor", "ceil", "round", "trunc"] {
+            check(&format!("{name}(refl)"), &format!("{name}, [1, 8, 6] f32"));
+        }
+        check("sign(scl)", "sign, [1, 8, 6] u8");
+        check("abs(-scl)", "abs, [1, 8, 6] u8");
         check("coarsen(visual, [3, 2, 4], mean)", "mean of coarsen 3 × 2 × 4, [1, 4, 2] f32");
         check("focal(visual, [3, 5], max)", "max of focal 3 × 5, [3, 8, 6] u8");
         check("rechunk(scl, [1, 4, 4])", "rechunk, [1, 8, 6] u8");
@@ -392,6 +459,16 @@ mod tests {
         check("(scl > 1) ^ (scl > 3)", "xor, [1, 8, 6] bool");
         check("scl > 1 and scl < 3 or scl == 5", "or, [1, 8, 6] bool");
         check("!scl", "not, [1, 8, 6] u8");
+        check("scl < 2 * squeeze(scl)", "<, [1, 8, 6] bool");
+        check("-scl", "neg, [1, 8, 6] i16");
+        check("scl + scl", "+, [1, 8, 6] u16");
+        check("1 - scl", "1 -, [1, 8, 6] i16");
+        check("(1 + 2 ** 3) * scl", "9 *, [1, 8, 6] u16");
+        check("scl * (1 / 4)", "* 0.25, [1, 8, 6] f32");
+        check("scl // 2", "// 2, [1, 8, 6] u8");
+        check("scl % -3", "% -3, [1, 8, 6] i8");
+        check("scl ** 2", "** 2, [1, 8, 6] u16");
+        check("(refl - scl) / (refl + scl)", "/, [1, 8, 6] f32");
     }
 
     #[test]
@@ -520,11 +597,25 @@ mod tests {
                     ^"#]],
         );
         check_error(
-            "scl < visual",
+            "scl < coarse",
             expect![[r#"
-            column 1: comparing two rasters is not available yet: compare with a number
-              scl < visual
+            column 1: cannot apply <: the operands have 8 and 4 pixels along y, which is never broadcast; repeat([1, 2, 2]) on the second would make them meet
+              scl < coarse
               ^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "scl // (1 - 1)",
+            expect![[r#"
+            column 1: cannot apply //: the divisor is 0 everywhere
+              scl // (1 - 1)
+              ^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "scl + true",
+            expect![[r#"
+            column 1: cannot apply + to a bool literal
+              scl + true
+              ^^^^^^^^^^"#]],
         );
         check_error(
             "7",

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use swath::{DType, Dim, LazyRaster, Overflow, Windows};
+use swath::{ArithmeticOp, DType, Dim, LazyRaster, Overflow, Windows};
 
 use super::ast::Span;
 use super::complaint::{Complaint, suggestion};
@@ -86,6 +86,37 @@ static FUNCTIONS: &[Function] = &[
             args.finish(x.cast(dtype, overflow.unwrap_or_default()))
         },
     },
+    Function {
+        name: "minimum",
+        usage: "minimum(a, b)",
+        about: "the lesser of two pixels; each a number or a raster",
+        counts: 2..=2,
+        build: |args| args.arithmetic(ArithmeticOp::Minimum),
+    },
+    Function {
+        name: "maximum",
+        usage: "maximum(a, b)",
+        about: "the greater of two pixels; each a number or a raster",
+        counts: 2..=2,
+        build: |args| args.arithmetic(ArithmeticOp::Maximum),
+    },
+    unary("abs", "abs(x)", "the absolute value", |args| args.function(LazyRaster::abs)),
+    unary("sign", "sign(x)", "-1, 0 or 1", |args| args.function(LazyRaster::sign)),
+    unary("sqrt", "sqrt(x)", "the square root", |args| args.function(LazyRaster::sqrt)),
+    unary("exp", "exp(x)", "e to the power of x", |args| args.function(LazyRaster::exp)),
+    unary("ln", "ln(x)", "the natural logarithm", |args| args.function(LazyRaster::ln)),
+    unary("log2", "log2(x)", "the logarithm to base 2", |args| args.function(LazyRaster::log2)),
+    unary("log10", "log10(x)", "the logarithm to base 10", |args| args.function(LazyRaster::log10)),
+    unary("sin", "sin(x)", "the sine of radians", |args| args.function(LazyRaster::sin)),
+    unary("cos", "cos(x)", "the cosine of radians", |args| args.function(LazyRaster::cos)),
+    unary("tan", "tan(x)", "the tangent of radians", |args| args.function(LazyRaster::tan)),
+    unary("asin", "asin(x)", "the angle in radians whose sine x is", |args| args.function(LazyRaster::asin)),
+    unary("acos", "acos(x)", "the angle in radians whose cosine x is", |args| args.function(LazyRaster::acos)),
+    unary("atan", "atan(x)", "the angle in radians whose tangent x is", |args| args.function(LazyRaster::atan)),
+    unary("floor", "floor(x)", "the next integer below", |args| args.function(LazyRaster::floor)),
+    unary("ceil", "ceil(x)", "the next integer above", |args| args.function(LazyRaster::ceil)),
+    unary("round", "round(x)", "the nearest integer, the even one of two", |args| args.function(LazyRaster::round)),
+    unary("trunc", "trunc(x)", "the next integer towards 0", |args| args.function(LazyRaster::trunc)),
     Function {
         name: "with_nodata",
         usage: "with_nodata(x, value)",
@@ -201,6 +232,16 @@ static FUNCTIONS: &[Function] = &[
         },
     },
 ];
+
+/// A function of one raster.
+const fn unary(
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    build: fn(&mut Arguments<'_>) -> Result<LazyRaster, Complaint>,
+) -> Function {
+    Function { name, usage, about, counts: 1..=1, build }
+}
 
 impl Function {
     /// The function of a name that stands at `place`.

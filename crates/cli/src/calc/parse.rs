@@ -6,7 +6,7 @@ use pest::Parser as _;
 use pest::error::InputLocation;
 use pest::iterators::Pair;
 use pest::pratt_parser::{Assoc, Op, PrattParser};
-use swath::Scalar;
+use swath::{ArithmeticOp, Scalar};
 
 use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Span};
 use super::complaint::Complaint;
@@ -41,8 +41,10 @@ static PRECEDENCE: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
         .op(Op::infix(Rule::xor, Assoc::Left))
         .op(Op::infix(Rule::and, Assoc::Left))
         .op(Op::infix(Rule::shift, Assoc::Left))
-        .op(Op::infix(Rule::arithmetic, Assoc::Left))
+        .op(Op::infix(Rule::sum, Assoc::Left))
+        .op(Op::infix(Rule::product, Assoc::Left))
         .op(Op::prefix(Rule::complement) | Op::prefix(Rule::minus) | Op::prefix(Rule::plus))
+        .op(Op::infix(Rule::power, Assoc::Right))
 });
 
 /// The expression of a text.
@@ -74,7 +76,8 @@ fn check_depth(source: &str) -> Parsed<()> {
 fn is_operator(pair: &Pair<'_, Rule>) -> bool {
     let rule = pair.as_rule();
     matches!(rule, Rule::not_word | Rule::complement | Rule::minus | Rule::plus | Rule::and_word | Rule::or_word)
-        || matches!(rule, Rule::and | Rule::or | Rule::xor | Rule::compare | Rule::shift | Rule::arithmetic)
+        || matches!(rule, Rule::and | Rule::or | Rule::xor | Rule::compare | Rule::shift)
+        || matches!(rule, Rule::sum | Rule::product | Rule::power)
 }
 
 /// What stands where the grammar has nothing.
@@ -168,9 +171,10 @@ fn prefixed(op: Pair<'_, Rule>, operand: Parsed<Expr>) -> Parsed<Expr> {
     let kind = match (op.as_rule(), &operand.kind) {
         (Rule::not_word, _) => Kind::Not(Invert::Word, Box::new(operand)),
         (Rule::complement, _) => Kind::Not(Invert::Symbol, Box::new(operand)),
-        (Rule::minus, Kind::Scalar(value)) => Kind::Scalar(negated(*value).ok_or_else(|| arithmetic(&place))?),
-        (Rule::plus, Kind::Scalar(Scalar::Int(_) | Scalar::Float(_))) => operand.kind,
-        _ => return Err(arithmetic(&place)),
+        (Rule::minus, Kind::Scalar(value)) => Kind::Scalar(negated(*value).ok_or_else(|| no_number(&operand.span))?),
+        (Rule::plus, Kind::Scalar(Scalar::Bool(_))) => return Err(no_number(&operand.span)),
+        (Rule::minus, _) => Kind::Negative(Box::new(operand)),
+        _ => operand.kind,
     };
     Ok(Expr { span, kind })
 }
@@ -187,6 +191,12 @@ fn infixed(left: Parsed<Expr>, op: Pair<'_, Rule>, right: Parsed<Expr>) -> Parse
     let (left, right) = (left?, right?);
     let place = span(&op);
     let logic = match op.as_rule() {
+        Rule::sum | Rule::product | Rule::power => {
+            let symbol = op.as_str().trim_end();
+            let how = arithmetic(symbol).ok_or_else(|| no_operator(&place, symbol))?;
+            let span = left.span.start..right.span.end;
+            return Ok(Expr { span, kind: Kind::Arithmetic(how, Box::new(left), Box::new(right)) });
+        }
         Rule::compare => return comparison(left, op.as_str().trim_end(), &place, right),
         Rule::and => Logic::And,
         Rule::or => Logic::Or,
@@ -228,8 +238,13 @@ fn not_needs_parentheses(place: &Span, symbol: &str) -> Complaint {
     Complaint::new(place, format!("not binds looser than {symbol}: put it in parentheses, or use ~"))
 }
 
-fn arithmetic(place: &Span) -> Complaint {
-    Complaint::new(place, "arithmetic is not available yet: comparisons, isin, & | ^ ~ and the functions are")
+fn arithmetic(symbol: &str) -> Option<ArithmeticOp> {
+    use ArithmeticOp::{Add, Div, FloorDiv, Mul, Pow, Rem, Sub};
+    [Add, Sub, Mul, Div, FloorDiv, Rem, Pow].into_iter().find(|op| op.symbol() == symbol)
+}
+
+fn no_number(place: &Span) -> Complaint {
+    Complaint::new(place, "true and false are no numbers")
 }
 
 /// Operators that other languages have.
@@ -238,7 +253,8 @@ fn no_operator(place: &Span, symbol: &str) -> Complaint {
         "&&" => Complaint::new(place, "there is no &&: use & or and"),
         "||" => Complaint::new(place, "there is no ||: use | or or"),
         "=" => Complaint::new(place, "there is no =: use == to compare"),
-        _ => arithmetic(place),
+        "<<" | ">>" => Complaint::new(place, format!("{symbol} is not available yet: multiply, or divide with //")),
+        _ => Complaint::new(place, format!("there is no {symbol}")),
     }
 }
 
@@ -270,6 +286,19 @@ mod tests {
         check("(a > 3) & (b == 4)", "(& (> a 3) (== b 4))");
         check("!a == true", "(== (~ a) true)");
         check("a != b", "(!= a b)");
+    }
+
+    #[test]
+    fn arithmetic_binds_as_in_python() {
+        check("a + b * c - d", "(- (+ a (* b c)) d)");
+        check("a / b // c % d", "(% (// (/ a b) c) d)");
+        check("-a ** 2", "(- (** a 2))");
+        check("2 ** -a ** b", "(** 2 (- (** a b)))");
+        check("a * -b + - -c", "(+ (* a (- b)) (- (- c)))");
+        check("+a - -1.5", "(- a -1.5)");
+        check("a + 1 > b & c", "(> (+ a 1) (& b c))");
+        check("~a + b", "(+ (~ a) b)");
+        check("(nir - red) / (nir + red) > 0.3", "(> (/ (- nir red) (+ nir red)) 0.3)");
     }
 
     #[test]
@@ -325,25 +354,25 @@ mod tests {
     #[test]
     fn operators_that_are_missing_are_named() {
         check_error(
-            "mask(a, b * 2 > 1, 0)",
+            "a << 2",
             expect![[r#"
-            column 11: arithmetic is not available yet: comparisons, isin, & | ^ ~ and the functions are
-              mask(a, b * 2 > 1, 0)
-                        ^"#]],
+            column 3: << is not available yet: multiply, or divide with //
+              a << 2
+                ^^"#]],
         );
         check_error(
-            "(nir - red) / (nir + red)",
+            "a @ b",
             expect![[r#"
-            column 6: arithmetic is not available yet: comparisons, isin, & | ^ ~ and the functions are
-              (nir - red) / (nir + red)
-                   ^"#]],
+            column 3: there is no @
+              a @ b
+                ^"#]],
         );
         check_error(
-            "-a",
+            "a + -true",
             expect![[r#"
-            column 1: arithmetic is not available yet: comparisons, isin, & | ^ ~ and the functions are
-              -a
-              ^"#]],
+            column 6: true and false are no numbers
+              a + -true
+                   ^^^^"#]],
         );
         check_error(
             "a && b",
@@ -419,7 +448,7 @@ mod tests {
         check_error(
             "ndvi(a, b)",
             expect![[r#"
-                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, rechunk
+                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, minimum, maximum, abs, sign, sqrt, exp, ln, log2, log10, sin, cos, tan, asin, acos, atan, floor, ceil, round, trunc, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, rechunk
                   ndvi(a, b)
                   ^^^^"#]],
         );
@@ -439,7 +468,7 @@ mod tests {
         assert!(parse(&"[".repeat(4000)).is_err());
         assert!(parse(&format!("{}a", "!".repeat(256))).is_ok());
         assert!(parse(&format!("a{}", " & a".repeat(256))).is_ok());
-        for many in ["!", "- ", "not ", "a & ", "a or ", "a == ", "a + "] {
+        for many in ["!", "- ", "not ", "a & ", "a or ", "a == ", "a + ", "a ** "] {
             let complaint = parse(&format!("{}a", many.repeat(20_000))).unwrap_err();
             assert_eq!(complaint.message, "an expression has at most 256 operators", "{many}");
         }
