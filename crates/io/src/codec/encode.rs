@@ -78,63 +78,63 @@ impl Encoder {
         Self::default()
     }
 
-    /// Compresses `input` and leaves the result, and nothing else, in `out`.
+    /// Compresses `input` into `room`, which is reused from block to block, and gives the part of it that is the result.
     ///
     /// `level` is one of [`levels`]; none means [`default_level`], and schemes without levels do not look at it. The
-    /// result depends on nothing else: not on what was compressed before.
+    /// result depends on nothing else: not on what was compressed before, nor on what `room` holds.
     ///
     /// # Errors
     /// `Internal` where the codec fails.
-    pub fn compress(
+    pub fn compress<'a>(
         &mut self,
         compression: Compression,
         level: Option<i32>,
         input: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+        room: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8]> {
         let level = level.or(default_level(compression)).unwrap_or_default();
-        match compression {
+        let length = match compression {
             Compression::None => {
-                out.clear();
-                out.extend_from_slice(input);
-                Ok(())
+                room.clear();
+                room.extend_from_slice(input);
+                Ok(room.len())
             }
-            Compression::Lzw => self.compress_lzw(input, out),
-            Compression::Deflate => self.compress_deflate(level, input, out),
-            Compression::Zstd => self.compress_zstd(level, input, out),
-        }
-        .map_err(|cause| Error::with_source(ErrorKind::Internal, format!("cannot compress with {compression}"), cause))
+            Compression::Lzw => self.compress_lzw(input, room),
+            Compression::Deflate => self.compress_deflate(level, input, room),
+            Compression::Zstd => self.compress_zstd(level, input, room),
+        };
+        let failed =
+            |cause| Error::with_source(ErrorKind::Internal, format!("cannot compress with {compression}"), cause);
+        length.map(|length| &room[..length]).map_err(failed)
     }
 
-    fn compress_lzw(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Cause> {
+    fn compress_lzw(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, Cause> {
         let encoder = self.lzw.get_or_insert_with(|| weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8));
         encoder.reset();
         out.clear();
         encoder.into_vec(out).encode_all(input).status?;
-        Ok(())
+        Ok(out.len())
     }
 
-    fn compress_deflate(&mut self, level: i32, input: &[u8], out: &mut Vec<u8>) -> Result<(), Cause> {
+    fn compress_deflate(&mut self, level: i32, input: &[u8], room: &mut Vec<u8>) -> Result<usize, Cause> {
         if self.deflate.as_ref().is_none_or(|(of, _)| *of != level) {
             let checked = CompressionLvl::new(level).map_err(|_| format!("level {level} is none of 1 to 12"))?;
             self.deflate = Some((level, Compressor::new(checked)));
         }
         let (_, encoder) = self.deflate.as_mut().expect("it was made just now");
-        out.resize(bound(Compression::Deflate, input.len()), 0);
-        let length = encoder.zlib_compress(input, out)?;
-        out.truncate(length);
-        Ok(())
+        // Not cut to the result: growing again would zero the rest for every block.
+        room.resize(bound(Compression::Deflate, input.len()), 0);
+        Ok(encoder.zlib_compress(input, room)?)
     }
 
-    fn compress_zstd(&mut self, level: i32, input: &[u8], out: &mut Vec<u8>) -> Result<(), Cause> {
+    fn compress_zstd(&mut self, level: i32, input: &[u8], out: &mut Vec<u8>) -> Result<usize, Cause> {
         if self.zstd.as_ref().is_none_or(|(of, _)| *of != level) {
             self.zstd = Some((level, zstd::bulk::Compressor::new(level)?));
         }
         let (_, encoder) = self.zstd.as_mut().expect("it was made just now");
         out.clear();
         out.reserve(bound(Compression::Zstd, input.len()));
-        encoder.compress_to_buffer(input, out)?;
-        Ok(())
+        Ok(encoder.compress_to_buffer(input, out)?)
     }
 }
 
@@ -175,10 +175,10 @@ mod tests {
         let mut out = Vec::new();
         for compression in ALL {
             for length in [0, 1, 255, 4999, 5000, 65_536, 300_001] {
-                encoder
-                    .compress(compression, levels(compression).map(|l| *l.start()), &noise(length), &mut out)
-                    .unwrap();
-                assert!(out.len() <= bound(compression, length), "{compression} of {length} bytes: {}", out.len());
+                let level = levels(compression).map(|l| *l.start());
+                let result = encoder.compress(compression, level, &noise(length), &mut out).unwrap();
+                let held = result.len();
+                assert!(held <= bound(compression, length), "{compression} of {length} bytes: {held}");
             }
         }
     }
@@ -199,9 +199,9 @@ mod tests {
         let (mut out, mut expected) = (Vec::new(), Vec::new());
         for compression in ALL {
             for length in [70_000, 10, 4096] {
-                used.compress(compression, None, &noise(length), &mut out).unwrap();
-                Encoder::new().compress(compression, None, &noise(length), &mut expected).unwrap();
-                assert_eq!(out, expected, "{compression}");
+                let result = used.compress(compression, None, &noise(length), &mut out).unwrap();
+                let expected = Encoder::new().compress(compression, None, &noise(length), &mut expected).unwrap();
+                assert_eq!(result, expected, "{compression}");
             }
         }
     }

@@ -42,9 +42,9 @@ impl BlockEncoder {
         if format.compression == Compression::None {
             return Ok(Bytes::from(std::mem::take(&mut self.packed)));
         }
-        self.encoder.compress(format.compression, format.level, &self.packed, &mut self.compressed)?;
+        let compressed = self.encoder.compress(format.compression, format.level, &self.packed, &mut self.compressed)?;
         // A copy of the exact size: what waits to be committed holds no more than it must.
-        Ok(Bytes::copy_from_slice(&self.compressed))
+        Ok(Bytes::copy_from_slice(compressed))
     }
 
     /// Bytes that encoding a block of `format` needs beside pixels and result.
