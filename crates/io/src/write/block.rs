@@ -47,6 +47,16 @@ impl BlockEncoder {
         Ok(Bytes::copy_from_slice(compressed))
     }
 
+    /// Whether its memory went away with the last block.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    /// Takes the memory of a block that nobody else has.
+    pub(super) fn reuse(&mut self, block: Bytes) {
+        self.packed = block.into();
+    }
+
     /// Bytes that encoding a block of `format` needs beside pixels and result.
     pub(super) fn scratch(format: &Format) -> u64 {
         let packed = format.block_bytes();

@@ -17,7 +17,7 @@ use super::format::Format;
 use super::header;
 use super::options::GeoTiffOptions;
 use super::target::{Location, Target};
-use crate::codec::encode;
+use crate::codec::{Compression, encode};
 use crate::read::Interleave;
 
 /// A GeoTIFF being written: a [`ChunkSink`].
@@ -43,6 +43,9 @@ pub struct GeoTiffSink {
 
 /// Bytes of blocks of one value that are kept for the next such block: those of nodata and a fill or two.
 const CONSTANT_BYTES_MAX: usize = 4 << 20;
+
+/// Larger blocks are not kept for the next: no run's limit counts what lies idle here.
+const REUSED_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Debug)]
 enum State {
@@ -160,6 +163,18 @@ impl GeoTiffSink {
         Ok(())
     }
 
+    /// Gives the memory of a block that was written to an encoder that has none: an encoder that does not compress gives
+    /// its own away with each block.
+    fn reuse(&self, written: Bytes) {
+        if self.format.compression == Compression::None
+            && written.len() <= REUSED_BYTES_MAX
+            && written.is_unique()
+            && let Some(encoder) = self.encoders.lock().iter_mut().find(|encoder| encoder.is_empty())
+        {
+            encoder.reuse(written);
+        }
+    }
+
     /// Writes the head and makes the file visible.
     fn complete(&self, writing: Writing) -> Result<u64> {
         let Writing { target, position, extents } = writing;
@@ -251,6 +266,8 @@ impl ChunkSink for GeoTiffSink {
         if appended.is_err() {
             *state = State::Over("failed");
         }
+        drop(state);
+        self.reuse(encoded.bytes);
         appended
     }
 

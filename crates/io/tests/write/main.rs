@@ -270,6 +270,25 @@ fn run_on_threads(sink: &GeoTiffSink, image: &Chunk, threads: usize) {
 }
 
 #[test]
+fn memory_of_a_written_block_serves_a_later_one_unless_somebody_has_it() {
+    let (_directory, path) = directory();
+    let image = image([1, 1, 40, 40], DType::U8);
+    let options = GeoTiffOptions::new().block(16, 16).compression(Compression::None);
+    let sink = GeoTiffSink::new(&path, &meta_of(&image), None, options).unwrap();
+    sink.begin().unwrap();
+    let first = encode(&sink, &image, 0).unwrap();
+    let memory = first.bytes.as_ptr();
+    sink.commit(first).unwrap();
+    let second = encode(&sink, &image, 1).unwrap();
+    assert_eq!(second.bytes.as_ptr(), memory);
+    let (held, expected) = (second.bytes.clone(), second.bytes.to_vec());
+    sink.commit(second).unwrap();
+    let third = encode(&sink, &image, 2).unwrap();
+    assert_ne!(third.bytes.as_ptr(), memory);
+    assert_eq!(held, expected);
+}
+
+#[test]
 fn an_encoded_block_stays_within_the_bound_given_before() {
     let image = image([1, 3, 40, 70], DType::F64);
     for compression in [Compression::None, Compression::Lzw, Compression::Deflate, Compression::Zstd] {
