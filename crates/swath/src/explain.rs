@@ -64,7 +64,8 @@ pub struct Prediction {
     pub blocks: u64,
     /// Of these, blocks that a condition may hide.
     pub guarded_blocks: u64,
-    /// Bytes of memory that the run holds at least, results and pinned chunks included; a lower limit is refused.
+    /// Bytes of memory that the run holds at least, results and pinned chunks included; a lower limit is refused. (Of more
+    /// than 2¹⁷ tasks that stay far below the limit, what they hold in their own order: another could need less.)
     pub memory_least: u64,
     /// Bytes of memory that it holds at most: where nothing is in its way, and never more than its limit.
     pub memory_most: u64,
@@ -82,7 +83,7 @@ fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
     let tasks = run.tasks(&job)?;
     let held = result_bytes + engine::pinned_bytes(&tasks);
     let limit = run.memory();
-    let (least, most) = engine::held_bytes(&tasks, run.worker_count());
+    let (least, most) = engine::held_bytes(&tasks, limit.saturating_sub(held), run.worker_count());
     let memory_least = held + least;
     let mut prediction = Prediction { tasks: tasks.len(), memory_least, ..Prediction::default() };
     for totals in tasks.totals() {

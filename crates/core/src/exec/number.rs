@@ -260,8 +260,11 @@ struct Numbering<'a> {
     /// The look of each computation, and its own task.
     looks: Vec<u32>,
     computed: Vec<u32>,
-    /// Room for the needs of a computation, used again and again.
+    /// Computations that wait for others to be numbered.
+    stack: Vec<usize>,
+    /// Room for what a computation needs and depends on, used again and again.
     needs: Vec<Need>,
+    dependencies: Vec<u32>,
 }
 
 impl<'a> Numbering<'a> {
@@ -273,7 +276,9 @@ impl<'a> Numbering<'a> {
             computed: vec![NONE; computations.len()],
             firsts: tasks.first_computations(),
             computations,
+            stack: Vec::new(),
             needs: Vec::new(),
+            dependencies: Vec::new(),
             tasks,
             waiting,
         }
@@ -298,20 +303,23 @@ impl<'a> Numbering<'a> {
     /// The task of a computation, added if it is new, after those of the computations whose pieces it reads; without
     /// recursion, as stages can be many.
     fn compute(&mut self, computation: usize) -> Result<u32> {
-        let mut stack = vec![computation];
-        while let Some(computation) = stack.last().copied() {
+        let bottom = self.stack.len();
+        self.stack.push(computation);
+        while let Some(computation) = self.stack[bottom..].last().copied() {
             if self.computed[computation] != NONE {
-                stack.pop();
+                self.stack.pop();
                 continue;
             }
             let (stage, index) = self.computations[computation];
             let mut needs = std::mem::take(&mut self.needs);
             self.tasks.find_needs(stage as usize, index as usize, &mut needs);
-            let known = stack.len();
-            let stages = needs.iter().rev().filter_map(|need| self.computation_of(need.supply, need.block));
-            stack.extend(stages.filter(|computation| self.computed[*computation] == NONE));
-            if stack.len() == known {
-                stack.pop();
+            let known = self.stack.len();
+            for need in needs.iter().rev() {
+                let stage = self.computation_of(need.supply, need.block);
+                self.stack.extend(stage.filter(|computation| self.computed[*computation] == NONE));
+            }
+            if self.stack.len() == known {
+                self.stack.pop();
                 self.push_computation(computation, &needs)?;
             }
             self.needs = needs;
@@ -330,7 +338,8 @@ impl<'a> Numbering<'a> {
     fn push_computation(&mut self, computation: usize, needs: &[Need]) -> Result<()> {
         let (stage, index) = self.computations[computation];
         let looks = self.tasks.stages[stage as usize].looks;
-        let mut dependencies = Vec::new();
+        let mut dependencies = std::mem::take(&mut self.dependencies);
+        dependencies.clear();
         if looks {
             dependencies.push(self.look(computation, needs)?);
         }
@@ -338,6 +347,7 @@ impl<'a> Numbering<'a> {
             dependencies.extend(self.provide(need.supply, need.block)?);
         }
         self.computed[computation] = self.push(TaskKind::Compute { stage, index }, &mut dependencies)?;
+        self.dependencies = dependencies;
         Ok(())
     }
 

@@ -77,10 +77,13 @@ fn ordered(graph: Graph, limit: u64) -> (Graph, Order) {
     (graph.reordered(&order), order)
 }
 
+/// Up to so many tasks, the order that needs least memory is looked for even where nobody asks for it.
+const ORDERED_MAX: usize = 1 << 17;
+
 /// Bytes that a run holds beside results and pinned chunks: at least, by the serial peak in the order that needs least,
-/// which a run takes where its limit asks for it; and at most, where everything is read ahead while every one of
+/// which a run takes where its limit asks for it (of more than [`ORDERED_MAX`] tasks only if `limit` asks for it); and at most, where everything is read ahead while every one of
 /// `workers` is at its largest task.
-pub(crate) fn held_bytes(tasks: &Tasks, workers: usize) -> (u64, u64) {
+pub(crate) fn held_bytes(tasks: &Tasks, limit: u64, workers: usize) -> (u64, u64) {
     let graph = graph(tasks);
     let (mut ahead, mut largest) = (0, 0);
     for task in graph.tasks() {
@@ -91,7 +94,12 @@ pub(crate) fn held_bytes(tasks: &Tasks, workers: usize) -> (u64, u64) {
             ahead += output;
         }
     }
-    let least = order::choose(&graph, |_| None).peak().bytes;
+    let own = order::as_given(&graph).peak().bytes;
+    // Of a graph this large, looking for another order would take as long as planning it.
+    let least = match graph.len() > ORDERED_MAX && own <= limit / 4 {
+        true => own,
+        false => order::choose(&graph, |_| None).peak().bytes,
+    };
     (least, ahead + largest * workers as u64)
 }
 
