@@ -250,6 +250,17 @@ fn windows_that_cannot_be_are_errors() {
     refused_windows(raster.band(0).unwrap().coarsen([2, 1, 1]), &["coarsen", "no band axis"]);
     refused_windows(raster.focal([3, 4]), &["3 × 4", "odd"]);
     refused_windows(raster.focal([0, 1]), &["0 × 1", "odd"]);
+    refused_windows(raster.over(Dim::Time), &["over", "no time axis"]);
+    refused_windows(raster.over(Dim::X), &["cannot lose x", "coarsen"]);
+    refused(raster.over(Dim::Band).unwrap().any(), &["any", "u8, not bool"]);
+    refused(raster.over(Dim::Band).unwrap().quantile(1.5), &["1.5", "0 to 1"]);
+    let wide = row(&[u64::MAX, 1]);
+    refused(wide.coarsen([1, 1, 2]).unwrap().sum(), &["sum", "64 bits"]);
+    gives(&row(&[200u8, 100]).coarsen([1, 1, 2]).unwrap().sum().unwrap(), &[300u16]);
+    gives(
+        &raster.gt(103).unwrap().over(Dim::Band).unwrap().any().unwrap().window(0..1, 0..5).unwrap(),
+        &[false, false, false, false, true],
+    );
     // Larger than the raster is all of it.
     gives(&raster.coarsen([9, 9, 9]).unwrap().max().unwrap(), &[134u8]);
     gives(&raster.band(0).unwrap().focal([99, 99]).unwrap().min().unwrap().window(3..4, 0..2).unwrap(), &[0u8, 0]);

@@ -156,13 +156,17 @@ def windows_are_those_of_xarray(world, statistic):
     swath = f"with_nodata({LESSON}, 0)"
 
     def check(got, expected, name):
-        nodata = np.nan if statistic == "mean" else 0
-        dtype = "float32" if statistic == "mean" else "uint8"
+        nodata = np.nan if statistic in ("mean", "median", "std") else 0
+        dtype = "float32" if statistic in ("mean", "median", "std") else "uint16" if statistic == "sum" else "uint8"
         expected = np.where(np.isnan(expected), nodata, expected).astype(dtype)
         same_pixels(read(world.calc(got, f"windows-{name}-{statistic}", **inputs)), expected)
 
-    coarse = getattr(masked.coarsen(y=5, x=4, boundary="pad"), statistic)()
+    coarse = getattr(masked.coarsen(y=5, x=4, boundary="pad"), statistic)(**(dict(min_count=1) if statistic == "sum" else {}))
     check(f"coarsen({swath}, [1, 5, 4], {statistic})", coarse.to_numpy(), "coarse")
+    if statistic == "sum":
+        return
+    over = getattr(masked, statistic)("band").to_numpy()[None]
+    check(f"over({swath}, band, {statistic})", over, "over")
     part = masked[:, 90:910, 480:1020]
     focal = getattr(part.rolling(y=3, x=5, center=True, min_periods=1), statistic)()
     check(f"window(focal({swath}, [3, 5], {statistic}), 100, 900, 500, 1000)", focal.to_numpy()[:, 10:810, 20:520], "focal")
@@ -231,7 +235,7 @@ def checks(world):
     for place, base in places:
         yield f"lesson at full resolution, {place}", lambda b=base, p=place: full_resolution_is_that_of_numpy(world, b, f"full-{p}")
     yield "arithmetic of NumPy", lambda: arithmetic_is_that_of_numpy(world)
-    for statistic in ("mean", "min", "max"):
+    for statistic in ("mean", "min", "max", "sum", "median", "std"):
         yield f"windows of xarray, {statistic}", lambda s=statistic: windows_are_those_of_xarray(world, s)
     scl, visual = world.asset("SCL"), world.asset("visual")
     smooth = f"coarsen(focal({LESSON}, [3, 3], mean), [1, 2, 2], max)"

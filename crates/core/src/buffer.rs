@@ -148,6 +148,11 @@ impl Buffer {
         self.len() == 0
     }
 
+    /// All pixels, to be written.
+    pub fn whole_mut(&mut self) -> SliceMut<'_> {
+        self.slice_mut(0, self.len())
+    }
+
     /// Bytes of all pixels.
     pub fn byte_len(&self) -> usize {
         self.len() * self.dtype().size()

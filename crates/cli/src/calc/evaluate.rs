@@ -445,6 +445,13 @@ mod tests {
         check("sign(scl)", "sign, [1, 8, 6] u8");
         check("abs(-scl)", "abs, [1, 8, 6] u8");
         check("coarsen(visual, [3, 2, 4], mean)", "mean of coarsen 3 × 2 × 4, [1, 4, 2] f32");
+        check("over(visual, band, sum)", "sum of all along band, [8, 6] u16");
+        check("over(visual, band, count)", "count of all along band, [8, 6] u8");
+        check("over(visual, band, std)", "standard deviation of all along band, [8, 6] f32");
+        check("coarsen(visual, [1, 2, 2], var)", "variance of coarsen 1 × 2 × 2, [3, 4, 3] f32");
+        check("over(visual, band, median)", "median of all along band, [8, 6] f32");
+        check("over(visual > 3, band, all)", "min of all along band, [8, 6] bool");
+        check("focal(scl, [3, 3], mode)", "mode of focal 3 × 3, [1, 8, 6] u8");
         check("focal(visual, [3, 5], max)", "max of focal 3 × 5, [3, 8, 6] u8");
         check("rechunk(scl, [1, 4, 4])", "rechunk, [1, 8, 6] u8");
     }

@@ -201,24 +201,35 @@ static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "coarsen",
-        usage: "coarsen(x, [band, y, x], mean|min|max)",
-        about: "one pixel for so many: their mean, least or greatest, without those that are nodata",
+        usage: "coarsen(x, [band, y, x], statistic)",
+        about: "one pixel for so many: their mean, sum, count, min, max, median, mode, std, var, first, last, any or all",
         counts: 3..=3,
         build: |args| {
             let (x, factors) = (args.raster()?, args.lengths_of("[band, y, x]")?);
-            let statistic = args.word("mean, min or max", statistic)?;
+            let statistic = args.word(STATISTICS, statistic)?;
             args.finish(x.coarsen(factors).and_then(|windows| statistic(&windows)))
         },
     },
     Function {
         name: "focal",
-        usage: "focal(x, [rows, columns], mean|min|max)",
-        about: "for each pixel the mean, least or greatest of the window around it; both sizes are odd",
+        usage: "focal(x, [rows, columns], statistic)",
+        about: "the same of the window around each pixel; both sizes are odd",
         counts: 3..=3,
         build: |args| {
             let (x, size) = (args.raster()?, args.lengths_of("[rows, columns]")?);
-            let statistic = args.word("mean, min or max", statistic)?;
+            let statistic = args.word(STATISTICS, statistic)?;
             args.finish(x.focal(size).and_then(|windows| statistic(&windows)))
+        },
+    },
+    Function {
+        name: "over",
+        usage: "over(x, band|time, statistic)",
+        about: "the same of all pixels along an axis, which the result lacks",
+        counts: 3..=3,
+        build: |args| {
+            let (x, dim) = (args.raster()?, args.word("an axis", dim)?);
+            let statistic = args.word(STATISTICS, statistic)?;
+            args.finish(x.over(dim).and_then(|windows| statistic(&windows)))
         },
     },
     Function {
@@ -254,7 +265,7 @@ impl Function {
 
     /// Whether its arguments after the first may be words, which it checks itself: `u8`, `saturate`, `band`.
     pub(super) fn takes_words(&self) -> bool {
-        ["cast", "slice", "coarsen", "focal"].contains(&self.name)
+        ["cast", "slice", "coarsen", "focal", "over"].contains(&self.name)
     }
 
     pub(super) fn check_count(&self, count: usize, call: &Span) -> Result<(), Complaint> {
@@ -284,11 +295,23 @@ fn overflow(name: &str) -> Option<Overflow> {
     })
 }
 
+const STATISTICS: &str = "mean, sum, count, min, max, median, mode, std, var, first, last, any or all";
+
 fn statistic(name: &str) -> Option<fn(&Windows) -> swath::Result<LazyRaster>> {
     Some(match name {
         "mean" => Windows::mean,
+        "sum" => Windows::sum,
+        "count" => Windows::count,
         "min" => Windows::min,
         "max" => Windows::max,
+        "median" => Windows::median,
+        "mode" => Windows::mode,
+        "std" => |windows| windows.standard_deviation(0),
+        "var" => |windows| windows.variance(0),
+        "first" => Windows::first,
+        "last" => Windows::last,
+        "any" => Windows::any,
+        "all" => Windows::all,
         _ => return None,
     })
 }

@@ -448,7 +448,7 @@ mod tests {
         check_error(
             "ndvi(a, b)",
             expect![[r#"
-                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, minimum, maximum, abs, sign, sqrt, exp, ln, log2, log10, sin, cos, tan, asin, acos, atan, floor, ceil, round, trunc, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, rechunk
+                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, minimum, maximum, abs, sign, sqrt, exp, ln, log2, log10, sin, cos, tan, asin, acos, atan, floor, ceil, round, trunc, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, over, rechunk
                   ndvi(a, b)
                   ^^^^"#]],
         );

@@ -42,6 +42,11 @@ impl AxisFootprint {
         Self { step: 0, before: 0, after: length.saturating_sub(1) }
     }
 
+    /// The most input pixels that one output pixel is computed from.
+    pub const fn length(&self) -> usize {
+        self.before.saturating_add(self.after).saturating_add(1)
+    }
+
     /// The pixels of an axis of `length` that the output pixels of a range that is not empty read.
     pub fn read(&self, output: Range<usize>, length: usize) -> Range<usize> {
         let start = (output.start * self.step).saturating_sub(self.before);

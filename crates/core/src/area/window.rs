@@ -1,29 +1,53 @@
 //! One number for each window of pixels: what coarsening and focal statistics have in common.
 
+use std::cmp::Ordering;
+use std::fmt;
 use std::ops::Range;
 
 use super::{AreaKernel, Footprint};
 use crate::buffer::Pixel;
 use crate::chunk::{Chunk, offset};
-use crate::dtype::{DType, Scalar};
+use crate::dtype::Scalar;
 use crate::error::{Error, Result};
 use crate::for_dtype;
 use crate::shape::{Region, Shape};
 
 /// The number that stands for a window's valid pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Statistic {
     Mean,
+    Sum,
+    Count,
     Min,
     Max,
+    /// With so many degrees of freedom taken off.
+    Variance(u64),
+    Deviation(u64),
+    /// Between the two pixels around it by their distance, as NumPy's `linear`.
+    Quantile(f64),
+    /// The most frequent; of several the least.
+    Mode,
+    First,
+    Last,
 }
 
-impl Statistic {
-    pub(crate) const fn name(self) -> &'static str {
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mean => "mean",
-            Self::Min => "min",
-            Self::Max => "max",
+            Self::Mean => f.write_str("mean"),
+            Self::Sum => f.write_str("sum"),
+            Self::Count => f.write_str("count"),
+            Self::Min => f.write_str("min"),
+            Self::Max => f.write_str("max"),
+            Self::Variance(0) => f.write_str("variance"),
+            Self::Variance(ddof) => write!(f, "variance, ddof {ddof},"),
+            Self::Deviation(0) => f.write_str("standard deviation"),
+            Self::Deviation(ddof) => write!(f, "standard deviation, ddof {ddof},"),
+            Self::Quantile(0.5) => f.write_str("median"),
+            Self::Quantile(q) => write!(f, "quantile {q}"),
+            Self::Mode => f.write_str("mode"),
+            Self::First => f.write_str("first"),
+            Self::Last => f.write_str("last"),
         }
     }
 }
@@ -54,7 +78,9 @@ impl AreaKernel for WindowKernel {
     }
 
     fn scratch(&self, input: Shape, _: Shape) -> u64 {
-        (input[3] * size_of::<Mean<i128>>()) as u64
+        // A row of what is gathered, or all pixels of a window.
+        let window: usize = (0..4).map(|axis| self.footprint.axes[axis].length().min(input[axis])).product();
+        (input[3] * size_of::<Moments>() + window * size_of::<u64>()) as u64
     }
 
     fn run(
@@ -73,27 +99,65 @@ impl AreaKernel for WindowKernel {
 impl WindowKernel {
     fn run_typed<T: Summand>(&self, windows: &Windows<'_>, pixels: &[T], output: &mut Chunk) -> Result<()> {
         let nodata = self.nodata.map(T::from_scalar);
-        match (self.statistic, output.dtype()) {
-            (Statistic::Mean, DType::F32) => {
-                let empty = self.empty::<f32>();
-                windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, typed(output), |mean| {
-                    if mean.count == 0 { empty } else { T::mean(mean.sum, mean.count) as f32 }
-                })
-            }
-            (Statistic::Mean, _) => {
-                let empty = self.empty::<f64>();
-                windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, typed(output), |mean| {
-                    if mean.count == 0 { empty } else { T::mean(mean.sum, mean.count) }
-                })
-            }
-            (Statistic::Min, _) => {
+        match self.statistic {
+            Statistic::Min => {
                 let empty = self.empty::<T>();
                 windows.each::<T, Extreme<T, false>, _>(pixels, nodata, typed(output), |min| min.0.unwrap_or(empty))
             }
-            (Statistic::Max, _) => {
+            Statistic::Max => {
                 let empty = self.empty::<T>();
                 windows.each::<T, Extreme<T, true>, _>(pixels, nodata, typed(output), |max| max.0.unwrap_or(empty))
             }
+            Statistic::First | Statistic::Last | Statistic::Mode => {
+                let (statistic, empty) = (self.statistic, self.empty::<T>());
+                windows.collect(pixels, nodata, typed(output), |window| match statistic {
+                    Statistic::First => window.first().copied().unwrap_or(empty),
+                    Statistic::Last => window.last().copied().unwrap_or(empty),
+                    _ => mode(window).unwrap_or(empty),
+                })
+            }
+            _ => for_dtype!(SliceMut, output.data_mut().whole_mut(), out => self.reckon(windows, pixels, nodata, out)),
+        }
+    }
+
+    /// Statistics that are numbers of another dtype than the pixels.
+    fn reckon<T: Summand, O: Pixel>(
+        &self,
+        windows: &Windows<'_>,
+        pixels: &[T],
+        nodata: Option<T>,
+        output: &mut [O],
+    ) -> Result<()> {
+        let empty = self.empty::<O>();
+        let float = |value: f64| O::from_scalar(Scalar::Float(value));
+        match self.statistic {
+            Statistic::Sum => windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, output, |sum| match sum.count {
+                0 => empty,
+                _ => O::from_scalar(T::literal(sum.sum)),
+            }),
+            Statistic::Count => windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, output, |sum| {
+                O::from_scalar(Scalar::Int(sum.count.into()))
+            }),
+            Statistic::Variance(ddof) | Statistic::Deviation(ddof) => {
+                let is_root = matches!(self.statistic, Statistic::Deviation(_));
+                let finish = |variance: Option<f64>| match variance {
+                    None => empty,
+                    Some(variance) => float(if is_root { variance.max(0.0).sqrt() } else { variance }),
+                };
+                if T::SQUARES_ARE_EXACT {
+                    windows.each::<T, Moments, _>(pixels, nodata, output, |moments| finish(moments.variance(ddof)))
+                } else {
+                    windows.collect(pixels, nodata, output, |window| finish(variance(window, ddof)))
+                }
+            }
+            Statistic::Quantile(q) => {
+                windows.collect(pixels, nodata, output, |window| quantile(window, q).map_or(empty, float))
+            }
+            // The others have the dtype of the pixels.
+            _ => windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, output, |mean| match mean.count {
+                0 => empty,
+                _ => float(T::mean(mean.sum, mean.count)),
+            }),
         }
     }
 
@@ -114,11 +178,95 @@ trait Gathered<T>: Copy + Default {
     fn join(&mut self, other: &Self);
 }
 
+/// The most frequent pixel; of several the least. NaN if one is.
+fn mode<T: Pixel>(window: &mut [T]) -> Option<T> {
+    window.sort_unstable_by(order);
+    let mut best: Option<(usize, T)> = None;
+    for run in window.chunk_by(|a, b| order(a, b).is_eq()) {
+        if best.is_none_or(|(count, _)| run.len() > count) {
+            best = Some((run.len(), run[0]));
+        }
+    }
+    let nan = window.last().copied().filter(|last| last.is_nan());
+    nan.or(best.map(|(_, pixel)| pixel))
+}
+
+/// The quantile of a window's pixels; NaN if one is.
+fn quantile<T: Summand>(window: &mut [T], q: f64) -> Option<f64> {
+    let last = window.len().checked_sub(1)?;
+    let position = q * last as f64;
+    let (below, part) = (position.floor() as usize, position.fract());
+    let (_, low, above) = window.select_nth_unstable_by(below, order);
+    let low = low.to_f64();
+    // NaNs are ordered last.
+    if above.iter().any(|pixel| pixel.is_nan()) || low.is_nan() {
+        return Some(f64::NAN);
+    }
+    if part == 0.0 {
+        return Some(low);
+    }
+    let high = above.iter().copied().min_by(order).map_or(low, Summand::to_f64);
+    Some(interpolate(low, high, part))
+}
+
+/// As NumPy's `_lerp`: exact at both ends.
+fn interpolate(low: f64, high: f64, part: f64) -> f64 {
+    let distance = high - low;
+    if part >= 0.5 { high - distance * (1.0 - part) } else { low + distance * part }
+}
+
+/// NaN after all numbers.
+fn order<T: Pixel>(a: &T, b: &T) -> Ordering {
+    a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
 /// Sum and count.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mean<S> {
     sum: S,
     count: u64,
+}
+
+/// The variance of pixels whose squares cannot be summed exactly: from their mean, and corrected by what that lacks.
+fn variance<T: Summand>(window: &[T], ddof: u64) -> Option<f64> {
+    let count = window.len() as u64;
+    let free = count.checked_sub(ddof).filter(|free| *free > 0)?;
+    let mean = window.iter().map(|pixel| pixel.to_f64()).sum::<f64>() / count as f64;
+    let distances = || window.iter().map(|pixel| pixel.to_f64() - mean);
+    let (rest, squares): (f64, f64) = (distances().sum(), distances().map(|distance| distance * distance).sum());
+    Some((squares - rest * rest / count as f64) / free as f64)
+}
+
+/// The sums of integers and of their squares, exactly.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moments {
+    first: i128,
+    second: i128,
+    count: u64,
+}
+
+impl Moments {
+    /// None where there are not more pixels than `ddof`.
+    fn variance(&self, ddof: u64) -> Option<f64> {
+        let Self { first, second, count } = *self;
+        let free = count.checked_sub(ddof).filter(|free| *free > 0)?;
+        Some((i128::from(count) * second - first * first) as f64 / count as f64 / free as f64)
+    }
+}
+
+impl<T: Summand> Gathered<T> for Moments {
+    fn add(&mut self, pixel: T) {
+        let value = pixel.to_integer();
+        self.first += value;
+        self.second += value * value;
+        self.count += 1;
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.first += other.first;
+        self.second += other.second;
+        self.count += other.count;
+    }
 }
 
 impl<T: Summand> Gathered<T> for Mean<T::Sum> {
@@ -201,6 +349,38 @@ impl Windows<'_> {
         Ok(())
     }
 
+    /// Hands the valid pixels of each window to `finish`, row by row.
+    fn collect<T: Pixel, O: Pixel>(
+        &self,
+        pixels: &[T],
+        nodata: Option<T>,
+        output: &mut [O],
+        finish: impl Fn(&mut [T]) -> O,
+    ) -> Result<()> {
+        let [times, bands, rows, columns] = self.region.shape;
+        let is_valid = |pixel: &T| nodata.is_none_or(|nodata| *pixel != nodata && !pixel.is_nan());
+        let mut window = Vec::new();
+        for t in 0..times {
+            for b in 0..bands {
+                for y in 0..rows {
+                    if (self.cancelled)() {
+                        return Err(Error::cancelled());
+                    }
+                    let first = offset(self.region.shape, [t, b, y, 0]);
+                    for (x, out) in output[first..first + columns].iter_mut().enumerate() {
+                        let columns = self.window(3, x);
+                        window.clear();
+                        for row in self.rows([t, b, y], pixels) {
+                            window.extend(row[columns.clone()].iter().copied().filter(is_valid));
+                        }
+                        *out = finish(&mut window);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The input's rows that the windows of an output row read, in order.
     fn rows<'p, T>(&self, at: [usize; 3], pixels: &'p [T]) -> impl Iterator<Item = &'p [T]> + use<'p, T> {
         let [times, bands, rows] = std::array::from_fn(|axis| self.window(axis, at[axis]));
@@ -240,20 +420,40 @@ fn add_row<T: Pixel, G: Gathered<T>>(gathered: &mut [G], row: &[T], nodata: Opti
 trait Summand: Pixel {
     type Sum: Copy + Default;
 
+    /// Whether the sum of as many squares as a window has pixels fits an `i128`, times their count.
+    const SQUARES_ARE_EXACT: bool;
+
     fn widen(self) -> Self::Sum;
+
+    fn to_f64(self) -> f64;
+
+    /// Of an integer.
+    fn to_integer(self) -> i128;
 
     fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
 
     fn mean(sum: Self::Sum, count: u64) -> f64;
+
+    fn literal(sum: Self::Sum) -> Scalar;
 }
 
 macro_rules! summand {
-    ($($type:ty => $sum:ty),* $(,)?) => {
+    ($($type:ty => $sum:ty, $literal:ident as $wide:ty, $exact:literal;)*) => {
         $(impl Summand for $type {
             type Sum = $sum;
 
+            const SQUARES_ARE_EXACT: bool = $exact;
+
             fn widen(self) -> $sum {
                 self.into()
+            }
+
+            fn to_f64(self) -> f64 {
+                <$sum>::from(self) as f64
+            }
+
+            fn to_integer(self) -> i128 {
+                <$sum>::from(self) as i128
             }
 
             fn add(a: $sum, b: $sum) -> $sum {
@@ -263,13 +463,27 @@ macro_rules! summand {
             fn mean(sum: $sum, count: u64) -> f64 {
                 sum as f64 / count as f64
             }
+
+            fn literal(sum: $sum) -> Scalar {
+                Scalar::$literal(sum as $wide)
+            }
         })*
     };
 }
-// Windows of 2³¹ pixels, as large as an array can be read at once, do not overflow.
+
+// Windows of 2³¹ pixels, as large as an array can be read at once, overflow neither sums nor squares.
 summand!(
-    bool => i64, u8 => i64, u16 => i64, u32 => i64, u64 => i128, i8 => i64, i16 => i64, i32 => i64, i64 => i128,
-    f32 => f64, f64 => f64,
+    bool => i64, Int as i128, true;
+    u8 => i64, Int as i128, true;
+    u16 => i64, Int as i128, true;
+    u32 => i64, Int as i128, true;
+    u64 => i128, Int as i128, false;
+    i8 => i64, Int as i128, true;
+    i16 => i64, Int as i128, true;
+    i32 => i64, Int as i128, true;
+    i64 => i128, Int as i128, false;
+    f32 => f64, Float as f64, false;
+    f64 => f64, Float as f64, false;
 );
 
 #[cfg(test)]
@@ -277,6 +491,8 @@ mod tests {
     use super::super::AxisFootprint;
     use super::*;
     use crate::buffer::Buffer;
+    use crate::dtype::DType;
+    use crate::shape::ChunkGrid;
 
     const SHAPE: Shape = [1, 2, 7, 9];
 
@@ -298,12 +514,18 @@ mod tests {
         ]
     }
 
-    /// Checks every statistic of pixels of the whole of [`SHAPE`] against `expected`, which gets a window's pixels.
+    /// Every statistic whose result has the pixels' dtype, and every one whose result has not.
+    const OWN: [Statistic; 5] = [Statistic::Min, Statistic::Max, Statistic::Mode, Statistic::First, Statistic::Last];
+    const OTHER: [Statistic; 5] =
+        [Statistic::Mean, Statistic::Sum, Statistic::Count, Statistic::Quantile(0.5), Statistic::Quantile(0.3)];
+
+    /// Checks a statistic of all pixels of [`SHAPE`] against `expected`, which gets a window's pixels, row by row.
     fn check<T: Pixel>(
         pixels: &[T],
         nodata: Option<Scalar>,
-        mean_dtype: DType,
-        expected: impl Fn(Statistic, &[T]) -> Scalar,
+        statistic: Statistic,
+        (dtype, empty): (DType, Option<Scalar>),
+        expected: impl Fn(&[T]) -> Scalar,
     ) {
         let input = Chunk::new(SHAPE, Buffer::from_vec(pixels.to_vec()));
         let place = Region::whole(SHAPE);
@@ -313,36 +535,45 @@ mod tests {
                 step => SHAPE[axis].div_ceil(step),
             });
             let region = Region::whole(shape);
-            for statistic in [Statistic::Mean, Statistic::Min, Statistic::Max] {
-                let (dtype, empty) = match statistic {
-                    Statistic::Mean => (mean_dtype, nodata.map(|_| Scalar::Float(f64::NAN))),
-                    _ => (T::DTYPE, nodata),
-                };
-                let mut output = Chunk::filled(shape, dtype, dtype.zero());
-                kernel(statistic, footprint, nodata, empty)
-                    .run(&input, &place, &mut output, &region, &|| false)
-                    .unwrap();
-                let mut window = Vec::new();
-                for b in 0..shape[1] {
-                    for y in 0..shape[2] {
-                        for x in 0..shape[3] {
-                            let at = Region { start: [0, b, y, x], shape: [1; 4] };
-                            let read = footprint.read(&at, SHAPE);
-                            window.clear();
-                            for b in read.start[1]..read.end()[1] {
-                                for y in read.start[2]..read.end()[2] {
-                                    window.extend(
-                                        (read.start[3]..read.end()[3]).map(|x| pixels[offset(SHAPE, [0, b, y, x])]),
-                                    );
-                                }
-                            }
-                            let got = output.data().get(offset(shape, [0, b, y, x]));
-                            assert_eq!(got, expected(statistic, &window), "{statistic:?} {footprint:?} at {y}, {x}");
-                        }
-                    }
-                }
+            let mut output = Chunk::filled(shape, dtype, dtype.zero());
+            kernel(statistic, footprint, nodata, empty).run(&input, &place, &mut output, &region, &|| false).unwrap();
+            let cells = ChunkGrid::new(shape, [1; 4]);
+            for cell in 0..cells.len() {
+                let at = cells.position(cell);
+                let read = footprint.read(&Region { start: at, shape: [1; 4] }, SHAPE);
+                let all = ChunkGrid::new(SHAPE, [1; 4]);
+                let window: Vec<T> = all.touching(&read).map(|index| pixels[index]).collect();
+                let got = output.data().get(cell);
+                assert_eq!(got, expected(&window), "{statistic} {footprint:?} at {at:?} of {window:?}");
             }
         }
+    }
+
+    /// What a statistic of numbers is, by its definition; none of no numbers.
+    fn defined(statistic: Statistic, numbers: &[f64]) -> Option<f64> {
+        let mut sorted = numbers.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let count = numbers.len() as f64;
+        let (first, last) = (*numbers.first()?, *numbers.last()?);
+        Some(match statistic {
+            Statistic::Mean => numbers.iter().sum::<f64>() / count,
+            Statistic::Sum => numbers.iter().sum(),
+            Statistic::Count => count,
+            Statistic::Min => sorted[0],
+            Statistic::Max => sorted[sorted.len() - 1],
+            Statistic::Mode => {
+                let times = |value: f64| numbers.iter().filter(|other| **other == value).count();
+                sorted.iter().copied().rev().max_by_key(|value| times(*value)).unwrap()
+            }
+            Statistic::First => first,
+            Statistic::Last => last,
+            Statistic::Quantile(q) => {
+                let position = q * (count - 1.0);
+                let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+                interpolate(low, high, position.fract())
+            }
+            Statistic::Variance(_) | Statistic::Deviation(_) => unreachable!("a test of their own"),
+        })
     }
 
     fn numbers(below: u64) -> Vec<u64> {
@@ -358,31 +589,54 @@ mod tests {
         .collect()
     }
 
+    /// Quotients and floats are given as f32 here.
+    fn rounded(value: f64) -> Scalar {
+        Scalar::from(value as f32)
+    }
+
     #[test]
     fn nodata_is_left_out_and_a_window_of_nothing_else_is_nodata() {
         let pixels: Vec<u8> = numbers(3).into_iter().map(|value| value as u8).collect();
-        check(&pixels, Some(Scalar::Int(0)), DType::F32, |statistic, window| {
-            let valid: Vec<_> = window.iter().copied().filter(|pixel| *pixel != 0).collect();
-            let sum: u32 = valid.iter().map(|pixel| u32::from(*pixel)).sum();
-            match statistic {
-                Statistic::Mean if valid.is_empty() => Scalar::Float(f64::NAN),
-                Statistic::Mean => Scalar::Float(f64::from((f64::from(sum) / valid.len() as f64) as f32)),
-                Statistic::Min => Scalar::from(valid.iter().min().copied().unwrap_or(0)),
-                Statistic::Max => Scalar::from(valid.iter().max().copied().unwrap_or(0)),
-            }
-        });
+        let nodata = Some(Scalar::Int(0));
+        let valid = |window: &[u8]| -> Vec<f64> { window.iter().filter(|p| **p != 0).map(|p| f64::from(*p)).collect() };
+        let nan = Scalar::Float(f64::NAN);
+        for statistic in OWN {
+            check(&pixels, nodata, statistic, (DType::U8, nodata), |window| {
+                defined(statistic, &valid(window)).map_or(Scalar::Int(0), |value| Scalar::Int(value as i128))
+            });
+        }
+        for statistic in OTHER {
+            let (dtype, empty) = match statistic {
+                Statistic::Sum => (DType::U16, Some(Scalar::Int(999))),
+                Statistic::Count => (DType::U16, None),
+                _ => (DType::F32, Some(nan)),
+            };
+            check(&pixels, nodata, statistic, (dtype, empty), |window| {
+                let value = defined(statistic, &valid(window));
+                match (value, statistic) {
+                    (None, Statistic::Sum) => Scalar::Int(999),
+                    (None, Statistic::Count) => Scalar::Int(0),
+                    (None, _) => nan,
+                    (Some(value), Statistic::Sum | Statistic::Count) => Scalar::Int(value as i128),
+                    (Some(value), _) => rounded(value),
+                }
+            });
+        }
     }
 
     #[test]
     fn sums_of_large_integers_do_not_overflow() {
         let pixels: Vec<u64> = numbers(1 << 30).into_iter().map(|value| u64::MAX - value).collect();
-        check(&pixels, None, DType::F64, |statistic, window| match statistic {
-            Statistic::Mean => {
-                let sum: u128 = window.iter().map(|pixel| u128::from(*pixel)).sum();
-                Scalar::Float(sum as f64 / window.len() as f64)
-            }
-            Statistic::Min => Scalar::from(window.iter().min().copied().unwrap()),
-            Statistic::Max => Scalar::from(window.iter().max().copied().unwrap()),
+        check(&pixels, None, Statistic::Mean, (DType::F64, None), |window| {
+            let sum: u128 = window.iter().map(|pixel| u128::from(*pixel)).sum();
+            Scalar::Float(sum as f64 / window.len() as f64)
+        });
+        check(&pixels, None, Statistic::Max, (DType::U64, None), |window| {
+            Scalar::from(window.iter().max().copied().unwrap())
+        });
+        let pixels: Vec<i32> = numbers(1 << 20).into_iter().map(|value| i32::MIN + value as i32).collect();
+        check(&pixels, None, Statistic::Sum, (DType::I64, None), |window| {
+            Scalar::Int(window.iter().map(|pixel| i128::from(*pixel)).sum())
         });
     }
 
@@ -390,25 +644,56 @@ mod tests {
     fn nan_is_a_value_where_there_is_no_nodata_and_none_where_there_is() {
         let pixels: Vec<f32> =
             numbers(9).into_iter().map(|value| if value == 0 { f32::NAN } else { value as f32 }).collect();
-        let extreme = |window: &[f32], pick: fn(f32, f32) -> f32| window.iter().copied().reduce(pick);
         for nodata in [None, Some(Scalar::Int(8))] {
-            check(&pixels, nodata, DType::F32, |statistic, window| {
-                let is_valid = |pixel: &f32| nodata.is_none() || *pixel != 8.0 && !pixel.is_nan();
-                let valid: Vec<_> = window.iter().copied().filter(is_valid).collect();
-                if nodata.is_none() && valid.iter().any(|pixel| pixel.is_nan()) {
-                    return Scalar::Float(f64::NAN);
-                }
-                let empty = nodata.unwrap_or(Scalar::Int(0));
-                match statistic {
-                    Statistic::Mean if valid.is_empty() => Scalar::Float(f64::NAN),
-                    // Whole numbers: their sum is exact in any order.
-                    Statistic::Mean => {
-                        Scalar::from((valid.iter().map(|v| f64::from(*v)).sum::<f64>() / valid.len() as f64) as f32)
+            for statistic in OWN.into_iter().chain(OTHER) {
+                let empty = nodata.map(|_| Scalar::Float(f64::NAN));
+                check(&pixels, nodata, statistic, (DType::F32, empty), |window| {
+                    let is_valid = |pixel: &&f32| nodata.is_none() || **pixel != 8.0 && !pixel.is_nan();
+                    let valid: Vec<_> = window.iter().filter(is_valid).map(|pixel| f64::from(*pixel)).collect();
+                    match statistic {
+                        // These take a pixel, or count, whatever the others are.
+                        Statistic::First | Statistic::Last | Statistic::Count => {}
+                        _ if valid.iter().any(|pixel| pixel.is_nan()) => return Scalar::Float(f64::NAN),
+                        _ => {}
                     }
-                    Statistic::Min => extreme(&valid, f32::min).map_or(empty, Scalar::from),
-                    Statistic::Max => extreme(&valid, f32::max).map_or(empty, Scalar::from),
+                    match defined(statistic, &valid) {
+                        Some(value) => rounded(value),
+                        None if statistic == Statistic::Count => Scalar::Int(0),
+                        None => Scalar::Float(f64::NAN),
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn variances_are_exact_of_integers_and_do_not_cancel_of_floats() {
+        let integers: Vec<u16> = numbers(60_000).into_iter().map(|value| value as u16).collect();
+        for ddof in [0, 1] {
+            let nan = Some(Scalar::Float(f64::NAN));
+            check(&integers, None, Statistic::Variance(ddof), (DType::F64, nan), |window| {
+                let count = window.len() as i128;
+                let first: i128 = window.iter().map(|pixel| i128::from(*pixel)).sum();
+                let second: i128 = window.iter().map(|pixel| i128::from(*pixel).pow(2)).sum();
+                match count - i128::from(ddof) {
+                    0 => Scalar::Float(f64::NAN),
+                    free => Scalar::Float((count * second - first * first) as f64 / count as f64 / free as f64),
                 }
             });
         }
+        // Far from 0 the squares of all digits would be lost.
+        let pixels: Vec<f64> = numbers(1000).into_iter().map(|value| 1e9 + value as f64 / 1000.0).collect();
+        let input = Chunk::new(SHAPE, Buffer::from_vec(pixels.clone()));
+        let footprint = Footprint { axes: SHAPE.map(AxisFootprint::all) };
+        let mut output = Chunk::filled([1; 4], DType::F64, DType::F64.zero());
+        let (place, region) = (Region::whole(SHAPE), Region::whole([1; 4]));
+        kernel(Statistic::Deviation(0), footprint, None, None)
+            .run(&input, &place, &mut output, &region, &|| false)
+            .unwrap();
+        let mean = pixels.iter().map(|pixel| pixel - 1e9).sum::<f64>() / pixels.len() as f64;
+        let squares: f64 = pixels.iter().map(|pixel| (pixel - 1e9 - mean).powi(2)).sum();
+        let expected = (squares / pixels.len() as f64).sqrt();
+        let got = output.data().get(0).to_f64();
+        assert!((got / expected - 1.0).abs() < 1e-12, "{got}, not {expected}");
     }
 }

@@ -201,10 +201,10 @@ fn float_dtype(operands: &[Known]) -> DType {
 }
 
 /// What a result is: the dtype that is reckoned in, and its own.
-struct Kind {
-    working: DType,
-    dtype: DType,
-    interval: Interval,
+pub(super) struct Kind {
+    pub(super) working: DType,
+    pub(super) dtype: DType,
+    pub(super) interval: Interval,
 }
 
 impl Kind {
@@ -375,7 +375,7 @@ fn ends(values: impl Iterator<Item = Option<i128>>) -> (Option<i128>, Option<i12
 }
 
 /// The smallest integer dtype that holds an interval: unsigned where it can be.
-fn holding(symbol: &str, interval: Interval) -> Result<DType> {
+pub(super) fn holding(symbol: &str, interval: Interval) -> Result<DType> {
     let holds = |dtype: &DType| dtype.is_integer() && interval.fits(*dtype);
     DType::ALL.iter().copied().find(holds).ok_or_else(|| beyond(symbol))
 }
@@ -388,7 +388,7 @@ fn beyond(symbol: &str) -> Error {
 
 /// The nodata of a result: `kept`, an operand's, if no valid result can have that value; else an end of the dtype, or
 /// NaN; where there is no room, an end of a wider dtype.
-fn blank(symbol: &str, kept: Option<Scalar>, kind: &mut Kind) -> Result<Scalar> {
+pub(super) fn blank(symbol: &str, kept: Option<Scalar>, kind: &mut Kind) -> Result<Scalar> {
     if kind.dtype.is_float() {
         return Ok(Scalar::Float(f64::NAN));
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::LazyRaster;
+use super::arithmetic::{Kind, blank, holding};
 use super::node::{Node, Op};
 use crate::area::{AxisFootprint, Footprint, Statistic, WindowKernel};
 use crate::dtype::{DType, Scalar};
@@ -68,6 +69,39 @@ impl LazyRaster {
         })
     }
 
+    /// All pixels along Band or Time, in one place: one pixel of a raster without that axis.
+    ///
+    /// ```
+    /// # use swath_core::{shape::Dim, testing::raster};
+    /// let bands = raster([3, 100, 80], |b, y, x| (b + y + x) as u16);
+    /// let brightest = bands.over(Dim::Band)?.max()?;
+    /// assert_eq!(brightest.shape(), [100, 80]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` where the axis is absent, or is Y or X, which a raster cannot lose.
+    #[doc(alias = "reduce")]
+    pub fn over(&self, dim: Dim) -> Result<Windows> {
+        let node = self.node()?;
+        let meta = &node.meta;
+        if matches!(dim, Dim::Y | Dim::X) {
+            return Err(Error::invalid(format!("cannot apply over: a raster cannot lose {dim}; use coarsen")));
+        }
+        if !meta.dims.has(dim) {
+            return Err(Error::invalid(format!(
+                "cannot apply over: the raster has no {dim} axis, it has {}",
+                meta.dims
+            )));
+        }
+        let axis = dim.axis();
+        let mut footprint = Footprint { axes: [AxisFootprint::SAME; 4] };
+        footprint.axes[axis] = AxisFootprint::all(meta.shape[axis]);
+        let mut out = Meta { dims: meta.dims.without(dim), ..meta.clone() };
+        (out.shape[axis], out.chunks[axis]) = (1, 1);
+        Ok(Windows { name: format!("all along {dim}"), footprint, node: Arc::clone(node), meta: out })
+    }
+
     /// The window of so many rows and columns around each pixel; at edges, what the raster has of it.
     ///
     /// ```
@@ -110,13 +144,34 @@ impl Windows {
     /// # Errors
     /// None: what could be wrong is told where the windows are made.
     pub fn mean(&self) -> Result<LazyRaster> {
+        self.float(Statistic::Mean)
+    }
+
+    /// The sum of each window. Of integers, exactly, in the smallest dtype that holds it; of floats as `f64`, given as
+    /// their own dtype.
+    ///
+    /// # Errors
+    /// `InvalidInput` where a sum could be an integer beyond 64 bits.
+    pub fn sum(&self) -> Result<LazyRaster> {
         let input = &self.node.meta;
-        let is_narrow = input.dtype == DType::F32 || input.interval.fits(DType::F32);
-        let dtype = if is_narrow { DType::F32 } else { DType::F64 };
-        let kept = |nodata: Scalar| nodata.fit(dtype).ok().filter(|value| !input.interval.holds(*value));
-        let nodata = input.nodata.map(|nodata| kept(nodata).unwrap_or(Scalar::Float(f64::NAN)));
-        let meta = Meta { dtype, nodata, interval: Interval::Float, ..self.meta.clone() };
-        Ok(self.statistic(Statistic::Mean, meta))
+        let Interval::Integer { low, high } = input.interval else {
+            return Ok(self.statistic(Statistic::Sum, self.meta.clone()));
+        };
+        let count = self.count_max();
+        let interval =
+            Interval::Integer { low: low.min(low.saturating_mul(count)), high: high.max(high.saturating_mul(count)) };
+        let dtype = holding("sum", interval)?;
+        self.integers(Statistic::Sum, Kind { working: dtype, dtype, interval }, input.nodata)
+    }
+
+    /// How many pixels of each window are valid; 0 where none is.
+    ///
+    /// # Errors
+    /// As [`mean`](Self::mean).
+    pub fn count(&self) -> Result<LazyRaster> {
+        let interval = Interval::Integer { low: 0, high: self.count_max() };
+        let dtype = holding("count", interval)?;
+        self.integers(Statistic::Count, Kind { working: dtype, dtype, interval }, None)
     }
 
     /// The least value of each window, in the raster's dtype and with its nodata.
@@ -135,9 +190,124 @@ impl Windows {
         Ok(self.statistic(Statistic::Max, self.meta.clone()))
     }
 
+    /// The variance of each window: the squared distances from its mean, divided by their count less `ddof`, which is 0
+    /// for all there is and 1 for a sample. Nodata where there are not more pixels than that.
+    ///
+    /// Exact until the division for integers up to 32 bits; else by updating means and squared distances, which cancels
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`mean`](Self::mean).
+    pub fn variance(&self, ddof: u64) -> Result<LazyRaster> {
+        self.float(Statistic::Variance(ddof))
+    }
+
+    /// The standard deviation of each window: the root of its [`variance`](Self::variance).
+    ///
+    /// # Errors
+    /// As [`mean`](Self::mean).
+    #[doc(alias = "std")]
+    pub fn standard_deviation(&self, ddof: u64) -> Result<LazyRaster> {
+        self.float(Statistic::Deviation(ddof))
+    }
+
+    /// The median of each window: of an even count the mean of the middle two.
+    ///
+    /// # Errors
+    /// As [`mean`](Self::mean).
+    pub fn median(&self) -> Result<LazyRaster> {
+        self.float(Statistic::Quantile(0.5))
+    }
+
+    /// The value below which a share `q` of each window lies, interpolated as NumPy's default; 0 is the least, 1 the
+    /// greatest.
+    ///
+    /// # Errors
+    /// `InvalidInput` where `q` does not lie from 0 to 1.
+    pub fn quantile(&self, q: f64) -> Result<LazyRaster> {
+        if !(0.0..=1.0).contains(&q) {
+            return Err(Error::invalid(format!("cannot apply quantile: {q} does not lie from 0 to 1")));
+        }
+        self.float(Statistic::Quantile(q))
+    }
+
+    /// The most frequent value of each window, the least of several: for classes. In the raster's dtype, with its nodata.
+    ///
+    /// # Errors
+    /// As [`mean`](Self::mean).
+    #[doc(alias = "majority")]
+    pub fn mode(&self) -> Result<LazyRaster> {
+        Ok(self.statistic(Statistic::Mode, self.meta.clone()))
+    }
+
+    /// The first valid pixel of each window, row by row, band by band.
+    ///
+    /// # Errors
+    /// As [`mean`](Self::mean).
+    pub fn first(&self) -> Result<LazyRaster> {
+        Ok(self.statistic(Statistic::First, self.meta.clone()))
+    }
+
+    /// The last valid pixel of each window.
+    ///
+    /// # Errors
+    /// As [`mean`](Self::mean).
+    pub fn last(&self) -> Result<LazyRaster> {
+        Ok(self.statistic(Statistic::Last, self.meta.clone()))
+    }
+
+    /// Whether any pixel of each window is true.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the raster is not bool.
+    pub fn any(&self) -> Result<LazyRaster> {
+        self.check_bool("any")?;
+        self.max()
+    }
+
+    /// Whether all pixels of each window are true.
+    ///
+    /// # Errors
+    /// As [`any`](Self::any).
+    pub fn all(&self) -> Result<LazyRaster> {
+        self.check_bool("all")?;
+        self.min()
+    }
+
+    fn check_bool(&self, name: &str) -> Result<()> {
+        match self.node.meta.dtype {
+            DType::Bool => Ok(()),
+            dtype => Err(Error::invalid(format!(
+                "cannot apply {name}: the raster is {dtype}, not bool; compare it first, for example with ne(0)"
+            ))),
+        }
+    }
+
+    /// The most pixels that a window can have.
+    fn count_max(&self) -> i128 {
+        let shape = self.node.meta.shape;
+        (0..4).map(|axis| self.footprint.axes[axis].length().min(shape[axis]) as i128).product()
+    }
+
+    fn float(&self, statistic: Statistic) -> Result<LazyRaster> {
+        let input = &self.node.meta;
+        let is_narrow = input.dtype == DType::F32 || input.interval.fits(DType::F32);
+        let dtype = if is_narrow { DType::F32 } else { DType::F64 };
+        let can_be_empty = matches!(statistic, Statistic::Variance(1..) | Statistic::Deviation(1..));
+        let nodata = (input.nodata.is_some() || can_be_empty).then_some(Scalar::Float(f64::NAN));
+        let meta = Meta { dtype, nodata, interval: Interval::Float, ..self.meta.clone() };
+        Ok(self.statistic(statistic, meta))
+    }
+
+    fn integers(&self, statistic: Statistic, mut kind: Kind, nodata: Option<Scalar>) -> Result<LazyRaster> {
+        let nodata = nodata.map(|nodata| blank("sum", Some(nodata), &mut kind)).transpose()?;
+        let meta = Meta { dtype: kind.dtype, nodata, interval: kind.interval, ..self.meta.clone() };
+        Ok(self.statistic(statistic, meta))
+    }
+
     fn statistic(&self, statistic: Statistic, meta: Meta) -> LazyRaster {
         let kernel = WindowKernel {
-            name: format!("{} of {}", statistic.name(), self.name),
+            name: format!("{statistic} of {}", self.name),
             statistic,
             footprint: self.footprint,
             nodata: self.node.meta.nodata,

@@ -79,6 +79,14 @@ pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Resu
             let finer = expression(rng, [bands, rows * y - cut_rows, columns * x - cut_columns], depth - 1)?;
             statistic(rng, &finer, |raster| raster.coarsen([1, y, x]))?
         }
+        7 if bands == 1 => {
+            let count = 1 + rng.below(4);
+            let several = expression(rng, [count, rows, columns], depth - 1)?;
+            let one = statistic(rng, &several, |raster| raster.coarsen([count, 1, 1]))?;
+            // As a raster without the axis, which the next operation broadcasts.
+            let over = statistic(rng, &several, |raster| raster.over(Dim::Band))?;
+            one.maximum(&over)?
+        }
         7 => {
             let size = [1 + 2 * rng.below(3), 1 + 2 * rng.below(3)];
             let raster = expression(rng, shape, depth - 1)?;
@@ -128,11 +136,20 @@ fn statistic(
     raster: &LazyRaster,
     windows: impl Fn(&LazyRaster) -> Result<Windows>,
 ) -> Result<LazyRaster> {
-    match rng.below(3) {
-        0 => windows(raster)?.min(),
-        1 => windows(raster)?.max(),
-        _ => windows(&raster.without_nodata()?)?.mean()?.cast(DType::U8, Overflow::Saturate),
-    }
+    let windows = || windows(raster);
+    match rng.below(9) {
+        0 => windows()?.min(),
+        1 => windows()?.max(),
+        2 => windows()?.mode(),
+        3 => windows()?.first(),
+        4 => windows()?.sum(),
+        5 => windows()?.count(),
+        6 => windows()?.median(),
+        7 => windows()?.standard_deviation(rng.below(2) as u64),
+        _ => windows()?.mean(),
+    }?
+    .without_nodata()?
+    .cast(DType::U8, Overflow::Saturate)
 }
 
 pub(crate) fn condition(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
