@@ -19,13 +19,34 @@ fn kernels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("kernel");
     group.throughput(Throughput::Bytes((7 * side * side) as u64));
     group.bench_function("isin and mask, 2048² × 3 u8, streamed", |bencher| {
-        bencher.iter(|| {
-            for chunk in Run::serial().chunks(&raster).unwrap() {
-                black_box(chunk.unwrap());
-            }
-        });
+        bencher.iter(|| stream(&raster));
     });
+    let bands = swath::raster([2, side, side], |b, y, x| (b * 3000 + y * 3 + x) as u16).unwrap();
+    let (red, infrared) = (bands.band(0).unwrap(), bands.band(1).unwrap());
+    group.throughput(Throughput::Bytes((8 * side * side) as u64));
+    let index = ((&infrared - &red) / (&infrared + &red)).check().unwrap();
+    group.bench_function("normalised difference, 2048² u16, streamed", |bencher| bencher.iter(|| stream(&index)));
+    let valid = bands.with_nodata(0).unwrap();
+    let (red, infrared) = (valid.band(0).unwrap(), valid.band(1).unwrap());
+    let index = ((&infrared - &red) / (&infrared + &red)).check().unwrap();
+    group.bench_function("the same with nodata", |bencher| bencher.iter(|| stream(&index)));
+    let bytes = swath::raster([1, side, side], |_, y, x| (y * 3 + x) as u8).unwrap();
+    group.throughput(Throughput::Bytes((side * side) as u64));
+    for (name, windows) in
+        [("3 × 3 around each pixel", bytes.focal([3, 3])), ("2 × 2 side by side", bytes.coarsen([1, 2, 2]))]
+    {
+        let (mean, max) = (windows.as_ref().unwrap().mean().unwrap(), windows.unwrap().max().unwrap());
+        group.bench_function(format!("mean of {name}, 2048² u8"), |bencher| bencher.iter(|| stream(&mean)));
+        group.bench_function(format!("max of {name}, 2048² u8"), |bencher| bencher.iter(|| stream(&max)));
+    }
     group.finish();
+}
+
+/// Computes a raster on this thread, chunk by chunk.
+fn stream(raster: &LazyRaster) {
+    for chunk in Run::serial().chunks(raster).unwrap() {
+        black_box(chunk.unwrap());
+    }
 }
 
 fn drawing(criterion: &mut Criterion) {
