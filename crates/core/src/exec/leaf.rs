@@ -9,8 +9,9 @@ use crate::area::{AreaKernel, Footprint};
 use crate::chunk::Chunk;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::gather;
+use crate::kernel::{gather, gather_constant};
 use crate::shape::{ChunkGrid, Region, Shape, volume};
+use crate::value::ChunkValue;
 use crate::view::View;
 
 /// Where blocks come from, each by its position: among the run's sources, or its stages, whose pieces they are.
@@ -164,18 +165,22 @@ impl Leaf {
         blocks: &mut dyn Blocks,
     ) -> Result<Arc<Chunk>> {
         let (grid, dtype) = supplies.of(self.supply);
-        let mut pixels = |index: usize| {
-            let value = blocks.pixels(self.supply, index, self.once)?;
-            value.pixels(grid.region(index).shape, dtype).ok_or_else(|| {
-                Error::new(ErrorKind::Internal, "the bytes of a block were kept where its pixels are needed")
-            })
-        };
+        let no_pixels =
+            || Error::new(ErrorKind::Internal, "the bytes of a block were kept where its pixels are needed");
         if let Some(index) = self.map.whole_block(position) {
-            return pixels(index);
+            let value = blocks.pixels(self.supply, index, self.once)?;
+            return value.pixels(grid.region(index).shape, dtype).ok_or_else(no_pixels);
         }
         let mut target = Chunk::filled(seen.shape, dtype, dtype.zero());
         for index in self.map.blocks(position) {
-            gather(&self.reading.view, &*pixels(index)?, &grid.region(index), &mut target, seen);
+            let (view, place) = (&self.reading.view, grid.region(index));
+            match blocks.pixels(self.supply, index, self.once)? {
+                ChunkValue::Constant(value) => gather_constant(view, value, &place, &mut target, seen),
+                value => {
+                    let block = value.pixels(place.shape, dtype).ok_or_else(no_pixels)?;
+                    gather(view, &block, &place, &mut target, seen);
+                }
+            }
         }
         Ok(Arc::new(target))
     }

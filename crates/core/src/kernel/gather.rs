@@ -2,6 +2,7 @@
 
 use crate::buffer::Pixel;
 use crate::chunk::{Chunk, offset};
+use crate::dtype::{Element, Scalar};
 use crate::for_dtype;
 use crate::shape::Region;
 use crate::view::{AxisView, View};
@@ -15,10 +16,7 @@ pub(crate) fn gather(view: &View, block: &Chunk, place: &Region, target: &mut Ch
 fn gather_typed<T: Pixel>(view: &View, source: &[T], place: &Region, target: &mut Chunk, region: &Region) {
     let shape = target.shape();
     let target = target.data_mut().as_mut_slice::<T>().expect("a gathered chunk has its source's dtype");
-    let seen: [std::ops::Range<usize>; 4] = std::array::from_fn(|axis| {
-        seen(&view.axes[axis], place.start[axis]..place.start[axis] + place.shape[axis], region, axis)
-    });
-    let [times, bands, rows, columns] = seen;
+    let [times, bands, rows, columns] = all_seen(view, place, region);
     if columns.is_empty() {
         return;
     }
@@ -37,6 +35,31 @@ fn gather_typed<T: Pixel>(view: &View, source: &[T], place: &Region, target: &mu
             }
         }
     }
+}
+
+/// As [`gather`], of a block that has `value` everywhere: no pixel of it need be there.
+pub(crate) fn gather_constant(view: &View, value: Scalar, place: &Region, target: &mut Chunk, region: &Region) {
+    let shape = target.shape();
+    for_dtype!(SliceMut, target.data_mut().whole_mut(), target => {
+        let [times, bands, rows, columns] = all_seen(view, place, region);
+        for t in times {
+            for b in bands.clone() {
+                for row in rows.clone() {
+                    let at =
+                        [t - region.start[0], b - region.start[1], row - region.start[2], columns.start - region.start[3]];
+                    let to = offset(shape, at);
+                    target[to..to + columns.len()].fill(Element::from_scalar(value));
+                }
+            }
+        }
+    });
+}
+
+/// The output pixels of `region` that read the input pixels of `place`, along each axis.
+fn all_seen(view: &View, place: &Region, region: &Region) -> [std::ops::Range<usize>; 4] {
+    std::array::from_fn(|axis| {
+        seen(&view.axes[axis], place.start[axis]..place.start[axis] + place.shape[axis], region, axis)
+    })
 }
 
 /// The output pixels of `region` along an axis that read the input pixels `input`.
