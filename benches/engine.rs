@@ -6,6 +6,10 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use swath::{LazyRaster, Run, prelude::*};
 
+/// As the command has it: kernels are measured, not the page faults of glibc's `malloc` (docs/design/decisions.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The lesson's mask over a scene in memory: classes and three bands of u8.
 fn masked(side: usize) -> LazyRaster {
     let scl = swath::raster([1, side, side], |_, y, x| ((y / 64 + x / 64) % 12) as u8).unwrap();
