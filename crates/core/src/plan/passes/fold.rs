@@ -44,14 +44,14 @@ fn folded(plan: &Plan, op: &Op, meta: &Meta, inputs: &[NodeIndex]) -> Option<Fol
     let decided = |value: bool| Some(Folded::Value(Scalar::Bool(value)));
     match op {
         Op::Compare { op, value, nodata } => {
-            match (compare(plan.step(inputs[0]).meta.interval, *op, *value)?, nodata) {
+            match (compare(interval(plan, inputs[0], *nodata), *op, *value)?, nodata) {
                 (false, _) => decided(false),
                 (true, None) => decided(true),
                 (true, Some(nodata)) => Some(Folded::Valid { nodata: *nodata }),
             }
         }
         Op::IsIn(values) => {
-            let interval = plan.step(inputs[0]).meta.interval;
+            let interval = interval(plan, inputs[0], None);
             if values.iter().any(|value| interval.holds(*value)) { None } else { decided(false) }
         }
         Op::Valid { nodata: None } => decided(true),
@@ -65,6 +65,17 @@ fn folded(plan: &Plan, op: &Op, meta: &Meta, inputs: &[NodeIndex]) -> Option<Fol
             Operand::Input(index) => input(plan, inputs[*index], meta),
         },
         _ => None,
+    }
+}
+
+/// The values that pixels of a step can have but for `nodata`. A step says so of its valid pixels; its nodata is a value
+/// like others to one who had it relabelled.
+fn interval(plan: &Plan, node: NodeIndex, nodata: Option<Scalar>) -> Interval {
+    let Meta { interval, nodata: own, .. } = &plan.step(node).meta;
+    match (own, nodata) {
+        (Some(own), Some(nodata)) if own.is_same(nodata) => *interval,
+        (Some(own), _) => interval.union(Interval::of_scalar(*own)),
+        (None, _) => *interval,
     }
 }
 
