@@ -22,12 +22,16 @@ pub(super) fn merge(plan: Plan) -> Plan {
 fn identity(step: &Step) -> Option<String> {
     match &step.kind {
         StepKind::Operation(Op::Source(source)) => Some(format!("source {:?}", Arc::as_ptr(source).cast::<()>())),
-        StepKind::Operation(Op::Area(kernel)) => {
-            Some(kernel.identity().unwrap_or_else(|| format!("area {:?}", Arc::as_ptr(kernel).cast::<()>())))
-        }
         StepKind::Operation(op) => {
+            let what = match op {
+                Op::Area(kernel) => {
+                    kernel.identity().unwrap_or_else(|| format!("area {:?}", Arc::as_ptr(kernel).cast::<()>()))
+                }
+                op => format!("{op:?}"),
+            };
+            // The same operation on the same input can have been given a wider dtype for another interval.
             let Meta { shape, dtype, nodata, .. } = &step.meta;
-            Some(format!("{op:?} {shape:?} {dtype} {nodata:?}"))
+            Some(format!("{what} {shape:?} {dtype} {nodata:?}"))
         }
         StepKind::Fused { .. } | StepKind::Output { .. } => None,
     }
