@@ -15,7 +15,7 @@ use swath::{ErrorKind, LazyRaster, Run, prelude::*};
 
 /// A random raster; some that are drawn break a rule on purpose, and are errors.
 fn drawn(seed: u64) -> Option<LazyRaster> {
-    let mut rng = Rng(seed);
+    let mut rng = Rng::new(seed);
     let shape = [1 + rng.below(3), 6 * (1 + rng.below(8)), 6 * (1 + rng.below(8))];
     let depth = rng.below(5);
     match rng.below(3) {

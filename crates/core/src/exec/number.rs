@@ -500,13 +500,22 @@ impl Tasks {
         }
     }
 
-    /// Bytes of the blocks that a task decodes by itself.
-    fn own_bytes<'a>(&self, needs: impl Iterator<Item = &'a Need>) -> u64 {
-        let own = needs.filter_map(|need| match need.supply {
-            Supply::Source(source) if self.uses[source].counts[need.block] == 1 => Some((source, need.block)),
-            Supply::Source(_) | Supply::Stage(_) => None,
-        });
-        own.map(|(source, block)| self.block_bytes(source, block) + self.decode_scratch(source, block)).sum()
+    /// Bytes of the blocks that a task of a stage decodes by itself. Those that an operation on areas reads once are
+    /// gathered and dropped one after the other.
+    fn own_bytes<'a>(&self, stage: &Stage, needs: impl Iterator<Item = &'a Need>) -> u64 {
+        let (mut kept, mut passing) = (0, 0);
+        for Need { supply, block, .. } in needs {
+            let Supply::Source(source) = *supply else { continue };
+            if self.uses[source].counts[*block] > 1 || self.sources[source].is_constant(*block) {
+                continue;
+            }
+            let bytes = self.block_bytes(source, *block) + self.decode_scratch(source, *block);
+            match stage.leaves.iter().any(|leaf| leaf.supply == *supply && leaf.once && leaf.reading.area.is_some()) {
+                true => passing = bytes.max(passing),
+                false => kept += bytes,
+            }
+        }
+        kept + passing
     }
 
     /// Bytes of the block whose stored bytes may stand for a piece, the largest of several; 0 where none may. Guarded
@@ -519,8 +528,8 @@ impl Tasks {
 
     fn look_cost(&self, stage: usize, index: usize, needs: &mut Vec<Need>) -> Cost {
         self.find_needs(stage, index, needs);
-        let own = self.own_bytes(needs.iter().filter(|need| need.by_look));
         let stage = &self.stages[stage];
+        let own = self.own_bytes(stage, needs.iter().filter(|need| need.by_look));
         let (mut output, mut piece_scratch) = (0, 0);
         for piece in stage.task_pieces(index) {
             let position = stage.pieces.position(piece);
@@ -534,7 +543,7 @@ impl Tasks {
     fn compute_cost(&self, stage: usize, index: usize, needs: &mut Vec<Need>) -> Cost {
         self.find_needs(stage, index, needs);
         let stage = &self.stages[stage];
-        let own = self.own_bytes(needs.iter().filter(|need| !stage.looks || need.by_compute));
+        let own = self.own_bytes(stage, needs.iter().filter(|need| !stage.looks || need.by_compute));
         let mut cost = Cost { scratch: own, output: 0 };
         let mut piece_scratch = 0;
         for piece in stage.task_pieces(index) {

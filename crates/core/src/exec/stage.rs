@@ -52,6 +52,8 @@ pub struct Stage {
     pub(super) passthrough: bool,
     /// Whether looking is a task of its own, because fetches wait for what it finds.
     pub(super) looks: bool,
+    /// Whether its pieces wait for looks, its own or those of stages that it reads.
+    waits_for_looks: bool,
 }
 
 /// What looking at the conditions of a piece told.
@@ -97,6 +99,11 @@ impl SourceUse {
             sources.len() - 1
         })
     }
+
+    /// Whether a block is one value and costs nothing.
+    pub(super) fn is_constant(&self, block: usize) -> bool {
+        matches!(self.source.place(block), Ok(Place::Constant(_)))
+    }
 }
 
 impl Stage {
@@ -124,11 +131,19 @@ impl Stage {
         let mut leaves: Vec<_> = parts.leaves.into_iter().zip(guarded).map(leaf).collect();
         for index in 0..leaves.len() {
             let shared = leaves.iter().filter(|other| other.supply == leaves[index].supply).count() > 1;
-            leaves[index].once = !shared && leaves[index].map.is_one_to_one();
+            leaves[index].once = !shared && leaves[index].map.is_disjoint();
         }
         let is_given = |leaf: &Leaf| leaf.source().is_some_and(|source| is_given(leaf, &supplies.sources[source]));
+        let waits = leaves.iter().any(|leaf| match leaf.supply {
+            Supply::Source(_) => false,
+            Supply::Stage(stage) => supplies.inner[stage - supplies.outputs].waits_for_looks,
+        });
+        // Subtle: a block under conditions waits for the looks of all its users. A look that waited for another stage's
+        // pieces, and these for such a block, could be waiting for itself.
+        let looks = !waits && leaves.iter().any(|leaf| leaf.guarded && is_given(leaf));
         Self {
-            looks: leaves.iter().any(|leaf| leaf.guarded && is_given(leaf)),
+            looks,
+            waits_for_looks: waits || looks,
             name: parts.name,
             operations: parts.operations,
             meta: parts.meta,
@@ -232,12 +247,22 @@ impl Stage {
         };
         match known {
             Known::Constant(value) => Ok(ChunkValue::Constant(value)),
+            // What looking alone cannot tell is not copied, so that a file's bytes do not depend on whether looks are tasks
+            // of their own; they would have kept the pixels alone.
+            Known::Leaf(leaf) if !self.leaves[leaf].guarded && self.has_read_guarded(&evaluation) => {
+                evaluation.read(leaf).map(ChunkValue::Dense)
+            }
             Known::Leaf(leaf) => {
                 drop(evaluation);
                 self.leaf_value(supplies, leaf, piece, blocks, watch)
             }
             Known::Pixels => evaluation.compute().map(|chunk| ChunkValue::Dense(Arc::new(chunk))),
         }
+    }
+
+    /// Whether an evaluation has read leaves that looking alone does not have.
+    fn has_read_guarded<L: Leaves>(&self, evaluation: &Evaluation<'_, L>) -> bool {
+        self.leaves.iter().enumerate().any(|(index, leaf)| leaf.guarded && evaluation.has_read(index))
     }
 
     /// The pixels of an untouched leaf: a block as it is where that is all, else put together.
@@ -270,7 +295,12 @@ impl Stage {
         for leaf in &self.leaves {
             let (pixels, beside) = leaf.gathered_bytes(supplies, position);
             scratch.program += beside;
-            let is_whole = leaf.whole_block(position).is_some();
+            // A block of one value has no pixels before they are laid out.
+            let is_stored = |block: usize| match leaf.supply {
+                Supply::Source(source) => !supplies.sources[source].is_constant(block),
+                Supply::Stage(_) => true,
+            };
+            let is_whole = leaf.whole_block(position).is_some_and(is_stored);
             match leaf.guarded {
                 true if is_whole => {}
                 true => scratch.guarded += pixels,
@@ -311,7 +341,7 @@ fn can_copy(target: &Target, source: &dyn ChunkSource, view: &View) -> bool {
 /// Whether blocks of a guarded leaf are fetched or decoded by other tasks than the one that computes with them.
 fn is_given(leaf: &Leaf, used: &SourceUse) -> bool {
     let is_remote = || (0..used.blocks.len()).any(|block| matches!(used.source.place(block), Ok(Place::Remote(_))));
-    used.pinned_bytes == 0 && (!leaf.map.is_one_to_one() || is_remote())
+    used.pinned_bytes == 0 && (!leaf.map.is_disjoint() || is_remote())
 }
 
 /// Reads the leaves of a stage for one piece.

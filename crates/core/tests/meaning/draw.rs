@@ -11,13 +11,21 @@ use swath_core::shape::{Dim, Dims};
 use crate::stored::{Kind, Stored};
 
 /// splitmix64: enough to draw expressions, and reproducible from its seed.
-pub(crate) struct Rng(pub(crate) u64);
+pub(crate) struct Rng {
+    state: u64,
+    /// What was drawn, to be used again: a block that several stages read is another matter than one of its own.
+    drawn: Vec<LazyRaster>,
+}
 
 impl Rng {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { state: seed, drawn: Vec::new() }
+    }
+
     /// A number below `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((z ^ (z >> 31)) % bound as u64) as usize
@@ -34,14 +42,28 @@ fn source(rng: &mut Rng, bands: usize, rows: usize, columns: usize) -> LazyRaste
         ..Meta::new(Dims::BYX, [1, bands, rows, columns], DType::U8)
     };
     let value = move |b: usize, y: usize, x: usize| {
-        (Rng((seed + b * 7919 + y / square * 104_729 + x / square) as u64).below(12)) as u8
+        (Rng::new((seed + b * 7919 + y / square * 104_729 + x / square) as u64).below(12)) as u8
     };
     let kind = [Kind::InMemory, Kind::Local, Kind::Remote, Kind::Remote, Kind::Remote, Kind::Late][rng.below(6)];
     LazyRaster::from_source(Arc::new(Stored::new(meta, kind, value)))
 }
 
-/// A random u8 raster of `bands`, `rows`, `columns`, made of `depth` operations.
+/// A random u8 raster of `bands`, `rows`, `columns`, made of `depth` operations, or one that was drawn before.
 pub(crate) fn expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
+    if rng.below(3) == 0 {
+        let known: Vec<_> = rng.drawn.iter().filter(|raster| raster.shape() == shape).cloned().collect();
+        if !known.is_empty() {
+            return Ok(known[rng.below(known.len())].clone());
+        }
+    }
+    let raster = new_expression(rng, shape, depth)?;
+    if raster.shape() == shape {
+        rng.drawn.push(raster.clone());
+    }
+    Ok(raster)
+}
+
+fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
     let [bands, rows, columns] = shape;
     if depth == 0 {
         return Ok(source(rng, bands, rows, columns));

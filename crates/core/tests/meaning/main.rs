@@ -69,7 +69,7 @@ fn write(raster: &LazyRaster, block: Shape, passthrough: bool) -> (Vec<Scalar>, 
 #[test]
 fn tasks_compute_what_random_expressions_mean() {
     for seed in 0..400 {
-        let mut rng = Rng(seed);
+        let mut rng = Rng::new(seed);
         let shape = [1 + rng.below(3), 6 * (1 + rng.below(3)), 6 * (1 + rng.below(2))];
         let depth = rng.below(5);
         let raster = match rng.below(2) {
@@ -92,7 +92,7 @@ fn tasks_compute_what_random_expressions_mean() {
 fn sinks_hold_the_same_pixels_whether_blocks_pass_through_or_not() {
     let (mut copied, mut constant) = (0, 0);
     for seed in 0..500 {
-        let mut rng = Rng(seed);
+        let mut rng = Rng::new(seed);
         let shape = [1 + rng.below(3), 6 * (1 + rng.below(3)), 6 * (1 + rng.below(3))];
         let depth = rng.below(4);
         let Ok(raster) = expression(&mut rng, shape, depth) else { continue };
@@ -116,7 +116,7 @@ fn sinks_hold_the_same_pixels_whether_blocks_pass_through_or_not() {
 fn most_drawn_expressions_are_valid() {
     let valid = (0..400)
         .filter(|seed| {
-            let mut rng = Rng(*seed);
+            let mut rng = Rng::new(*seed);
             let depth = rng.below(5);
             expression(&mut rng, [2, 12, 6], depth).is_ok()
         })

@@ -103,6 +103,11 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         self.cone(self.program.result).into_iter().filter_map(leaf).collect()
     }
 
+    /// Whether the pixels of a leaf were read.
+    pub(crate) fn has_read(&self, leaf: usize) -> bool {
+        self.chunks[leaf].is_some()
+    }
+
     /// The chunks of the leaves that were read.
     pub(crate) fn into_chunks(self) -> Vec<Option<Arc<Chunk>>> {
         self.chunks
