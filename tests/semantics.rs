@@ -228,6 +228,75 @@ fn arithmetic_keeps_nodata_or_finds_a_value_for_it() {
 }
 
 #[test]
+fn integers_at_the_ends_of_their_dtypes_stay_exact() {
+    gives(&row(&[i64::MIN, -1, 5]).abs().unwrap(), &[1 << 63, 1u64, 5]);
+    gives(&row(&[i8::MIN, 127]).abs().unwrap(), &[128u8, 127]);
+    // What rounds leaves integers alone, their nodata too.
+    let raster = row(&[1u8, 7]).with_nodata(7).unwrap();
+    let rounded = raster.round().unwrap();
+    assert_eq!((rounded.dtype(), rounded.nodata()), (DType::U8, Some(Scalar::Int(7))));
+    gives(&rounded, &[1u8, 7]);
+    refused(row(&[1u64]).maximum(-1), &["maximum", "no dtype of 64 bits holds the values of both operands"]);
+    refused(
+        row(&[1u8]).floor_div(i128::MIN),
+        &["//", "no dtype of 64 bits holds -170141183460469231731687303715884105728"],
+    );
+}
+
+#[test]
+fn literals_beyond_the_result_are_refused() {
+    refused(row(&[1u8]).mul(1e300), &["*", "beyond f32", "F64"]);
+    gives(&row(&[2.0f64]).mul(1e300).unwrap(), &[2e300]);
+    gives(&row(&[2.0f32]).minimum(f64::INFINITY).unwrap(), &[2f32]);
+}
+
+#[test]
+fn quotients_rounded_down_are_numpys_at_infinity_too() {
+    let inf = f64::INFINITY;
+    gives(&row(&[-5.0, 5.0, 0.0, inf]).floor_div(inf).unwrap(), &[-1.0, 0.0, 0.0, f64::NAN]);
+    gives(&row(&[-637_965f32, 7.5]).floor_div(0.1).unwrap(), &[-6_379_651f32, 74.0]);
+}
+
+#[test]
+fn what_was_nodata_is_a_value_like_others_once_it_is_relabelled() {
+    // 255 stands for what was divided by 0; no valid quotient is larger than 4.
+    let quotients = (row(&[0u8, 1, 2]).minimum(4).unwrap() / row(&[1u8, 1, 1])).check().unwrap();
+    assert!(quotients.nodata().is_none(), "floats need none");
+    let quotients = row(&[0u8, 1, 2]).minimum(4).unwrap().floor_div(row(&[1u8, 0, 1])).unwrap();
+    assert_eq!(quotients.nodata(), Some(Scalar::Int(255)));
+    let all = quotients.without_nodata().unwrap();
+    gives(&all.gt(6).unwrap(), &[false, true, false]);
+    gives(&all.isin([255]).unwrap(), &[false, true, false]);
+    gives(&all.le(4).unwrap(), &[true, false, true]);
+    gives(&quotients.with_nodata(0).unwrap().gt(6).unwrap(), &[false, true, false]);
+    gives(&quotients.gt(6).unwrap(), &[false, false, false]);
+}
+
+#[test]
+fn an_expression_deeper_than_a_stack_is_dropped() {
+    let deep = (0..200_000).fold(row(&[1u8]), |raster, _| raster.without_nodata().unwrap());
+    drop(deep);
+}
+
+#[test]
+fn sums_of_floats_have_nan_for_nodata() {
+    let raster = row(&[1f32, -1.0, 0.0, 0.0]).with_nodata(0).unwrap();
+    let sums = raster.coarsen([1, 1, 2]).unwrap().sum().unwrap();
+    assert!(sums.nodata().is_some_and(|nodata| nodata.is_nan()));
+    gives(&sums, &[0f32, f32::NAN]);
+}
+
+#[test]
+fn equal_windows_of_two_dtypes_are_two_steps() {
+    // The condition that never holds is folded away; the sums of what is left have the dtypes they were given.
+    let raster = row(&[1u8, 9, 3, 8]);
+    let classes = raster.gt(5).unwrap().if_else(1, 0).unwrap();
+    let wide = classes.mask(&classes.eq(5).unwrap(), 200).unwrap();
+    let sum = |raster: &LazyRaster| raster.coarsen([1, 1, 2]).unwrap().sum().unwrap();
+    gives(&sum(&wide).mask(&sum(&classes).gt(3).unwrap(), 300).unwrap(), &[1u16, 1]);
+}
+
+#[test]
 fn rasters_are_compared_by_value_and_false_at_nodata() {
     let small = row(&[-1i8, 0, 7, 9]);
     let large = row(&[255u8, 0, 8, 9]);

@@ -362,9 +362,12 @@ impl<'a> Arguments<'a> {
     }
 }
 
+/// The value of a number, or of arithmetic with numbers alone.
 fn literal(expr: &Expr) -> Option<Scalar> {
-    match expr.inner().kind {
-        Kind::Scalar(value) => Some(value),
+    match &expr.inner().kind {
+        Kind::Scalar(value) => Some(*value),
+        Kind::Negative(value) => constant(ArithmeticOp::Sub, Scalar::Int(0), literal(value)?, &expr.span).ok(),
+        Kind::Arithmetic(op, left, right) => constant(*op, literal(left)?, literal(right)?, &expr.span).ok(),
         _ => None,
     }
 }
@@ -419,6 +422,7 @@ mod tests {
     fn every_function_builds_its_operation() {
         check("isin(scl, [8, 9])", "isin [8, 9], [1, 8, 6] bool");
         check("isin(scl, [1, 4..7, 9..=10])", "isin [1, 4, 5, 6, 9, 10], [1, 8, 6] bool");
+        check("isin(scl, [2 * 4, -(-9)])", "isin [8, 9], [1, 8, 6] bool");
         check("mask(visual, isin(scl, [8, 9]), 0)", "mask with 0, [3, 8, 6] u8");
         check("mask(visual, scl > 3, nodata)", "mask with 0, [3, 8, 6] u8");
         check("mask(scl, scl > 3, squeeze(scl))", "if else, [1, 8, 6] u8");

@@ -168,6 +168,9 @@ fn prefixed(op: Pair<'_, Rule>, operand: Parsed<Expr>) -> Parsed<Expr> {
     let operand = operand?;
     let place = span(&op);
     let span = place.start..operand.span.end;
+    if let (false, Kind::Not(Invert::Word, _)) = (op.as_rule() == Rule::not_word, &operand.kind) {
+        return Err(not_needs_parentheses(&operand.span, op.as_str().trim_end()));
+    }
     let kind = match (op.as_rule(), &operand.kind) {
         (Rule::not_word, _) => Kind::Not(Invert::Word, Box::new(operand)),
         (Rule::complement, _) => Kind::Not(Invert::Symbol, Box::new(operand)),
@@ -194,6 +197,9 @@ fn infixed(left: Parsed<Expr>, op: Pair<'_, Rule>, right: Parsed<Expr>) -> Parse
         Rule::sum | Rule::product | Rule::power => {
             let symbol = op.as_str().trim_end();
             let how = arithmetic(symbol).ok_or_else(|| no_operator(&place, symbol))?;
+            if let Kind::Not(Invert::Word, _) = right.kind {
+                return Err(not_needs_parentheses(&right.span, symbol));
+            }
             let span = left.span.start..right.span.end;
             return Ok(Expr { span, kind: Kind::Arithmetic(how, Box::new(left), Box::new(right)) });
         }
@@ -299,6 +305,10 @@ mod tests {
         check("a + 1 > b & c", "(> (+ a 1) (& b c))");
         check("~a + b", "(+ (~ a) b)");
         check("(nir - red) / (nir + red) > 0.3", "(> (/ (- nir red) (+ nir red)) 0.3)");
+        for wrong in ["a + not b == 1", "-not a", "a ** not b"] {
+            let complaint = parse(wrong).map(|expression| expression.to_string()).unwrap_err();
+            assert!(complaint.show(wrong).contains("put it in parentheses"), "{}", complaint.show(wrong));
+        }
     }
 
     #[test]

@@ -63,6 +63,11 @@ pub struct Footprint {
 }
 
 impl Footprint {
+    /// The most pixels of an input of this shape that one output pixel is computed from.
+    pub fn pixels(&self, input: Shape) -> usize {
+        (0..4).map(|axis| self.axes[axis].length().min(input[axis])).product()
+    }
+
     /// The pixels of an input of this shape that `output` is computed from.
     pub fn read(&self, output: &Region, input: Shape) -> Region {
         let ranges: [Range<usize>; 4] = std::array::from_fn(|axis| {

@@ -79,8 +79,7 @@ impl AreaKernel for WindowKernel {
 
     fn scratch(&self, input: Shape, _: Shape) -> u64 {
         // A row of what is gathered, or all pixels of a window.
-        let window: usize = (0..4).map(|axis| self.footprint.axes[axis].length().min(input[axis])).product();
-        (input[3] * size_of::<Moments>() + window * size_of::<u64>()) as u64
+        (input[3] * size_of::<Moments>() + self.footprint.pixels(input) * size_of::<u64>()) as u64
     }
 
     fn run(
@@ -142,7 +141,9 @@ impl WindowKernel {
                 let is_root = matches!(self.statistic, Statistic::Deviation(_));
                 let finish = |variance: Option<f64>| match variance {
                     None => empty,
-                    Some(variance) => float(if is_root { variance.max(0.0).sqrt() } else { variance }),
+                    // Rounding can leave a little less than 0; NaN stays what it is.
+                    Some(variance) if variance < 0.0 => float(0.0),
+                    Some(variance) => float(if is_root { variance.sqrt() } else { variance }),
                 };
                 if T::SQUARES_ARE_EXACT {
                     windows.each::<T, Moments, _>(pixels, nodata, output, |moments| finish(moments.variance(ddof)))
@@ -209,10 +210,15 @@ fn quantile<T: Summand>(window: &mut [T], q: f64) -> Option<f64> {
     Some(interpolate(low, high, part))
 }
 
-/// As NumPy's `_lerp`: exact at both ends.
+/// As NumPy's `_lerp`: exact at both ends; also between infinities, and where the distance is beyond `f64`.
 fn interpolate(low: f64, high: f64, part: f64) -> f64 {
     let distance = high - low;
-    if part >= 0.5 { high - distance * (1.0 - part) } else { low + distance * part }
+    match (low == high, distance.is_finite()) {
+        (true, _) => low,
+        (_, false) => low * (1.0 - part) + high * part,
+        _ if part >= 0.5 => high - distance * (1.0 - part),
+        _ => low + distance * part,
+    }
 }
 
 /// NaN after all numbers.
@@ -231,8 +237,9 @@ struct Mean<S> {
 fn variance<T: Summand>(window: &[T], ddof: u64) -> Option<f64> {
     let count = window.len() as u64;
     let free = count.checked_sub(ddof).filter(|free| *free > 0)?;
-    let mean = window.iter().map(|pixel| pixel.to_f64()).sum::<f64>() / count as f64;
-    let distances = || window.iter().map(|pixel| pixel.to_f64() - mean);
+    let first = *window.first()?;
+    let mean = window.iter().map(|pixel| pixel.distance(first)).sum::<f64>() / count as f64;
+    let distances = || window.iter().map(|pixel| pixel.distance(first) - mean);
     let (rest, squares): (f64, f64) = (distances().sum(), distances().map(|distance| distance * distance).sum());
     Some((squares - rest * rest / count as f64) / free as f64)
 }
@@ -327,14 +334,13 @@ impl Windows<'_> {
     ) -> Result<()> {
         let [times, bands, rows, columns] = self.region.shape;
         let mut gathered = vec![G::default(); self.place.shape[3]];
+        let mut asked = Asked::new(self.cancelled);
         for t in 0..times {
             for b in 0..bands {
                 for y in 0..rows {
-                    if (self.cancelled)() {
-                        return Err(Error::cancelled());
-                    }
                     gathered.fill(G::default());
                     for row in self.rows([t, b, y], pixels) {
+                        asked.after(row.len())?;
                         add_row(&mut gathered, row, nodata);
                     }
                     let first = offset(self.region.shape, [t, b, y, 0]);
@@ -359,18 +365,17 @@ impl Windows<'_> {
     ) -> Result<()> {
         let [times, bands, rows, columns] = self.region.shape;
         let is_valid = |pixel: &T| nodata.is_none_or(|nodata| *pixel != nodata && !pixel.is_nan());
-        let mut window = Vec::new();
+        let mut window = Vec::with_capacity(self.footprint.pixels(self.place.shape));
+        let mut asked = Asked::new(self.cancelled);
         for t in 0..times {
             for b in 0..bands {
                 for y in 0..rows {
-                    if (self.cancelled)() {
-                        return Err(Error::cancelled());
-                    }
                     let first = offset(self.region.shape, [t, b, y, 0]);
                     for (x, out) in output[first..first + columns].iter_mut().enumerate() {
                         let columns = self.window(3, x);
                         window.clear();
                         for row in self.rows([t, b, y], pixels) {
+                            asked.after(columns.len())?;
                             window.extend(row[columns.clone()].iter().copied().filter(is_valid));
                         }
                         *out = finish(&mut window);
@@ -404,6 +409,32 @@ impl Windows<'_> {
     }
 }
 
+/// Asks from time to time whether to go on.
+struct Asked<'a> {
+    cancelled: &'a dyn Fn() -> bool,
+    pixels: usize,
+}
+
+impl<'a> Asked<'a> {
+    /// Pixels from one question to the next: a millisecond's worth.
+    const EVERY: usize = 1 << 18;
+
+    fn new(cancelled: &'a dyn Fn() -> bool) -> Self {
+        Self { cancelled, pixels: Self::EVERY }
+    }
+
+    fn after(&mut self, pixels: usize) -> Result<()> {
+        self.pixels += pixels;
+        if self.pixels >= Self::EVERY {
+            self.pixels = 0;
+            if (self.cancelled)() {
+                return Err(Error::cancelled());
+            }
+        }
+        Ok(())
+    }
+}
+
 fn add_row<T: Pixel, G: Gathered<T>>(gathered: &mut [G], row: &[T], nodata: Option<T>) {
     let pairs = gathered.iter_mut().zip(row);
     match nodata {
@@ -430,6 +461,9 @@ trait Summand: Pixel {
     /// Of an integer.
     fn to_integer(self) -> i128;
 
+    /// How far it is from another, exactly before it is rounded; of floats, from 0: their distances would be rounded, too.
+    fn distance(self, from: Self) -> f64;
+
     fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
 
     fn mean(sum: Self::Sum, count: u64) -> f64;
@@ -438,6 +472,11 @@ trait Summand: Pixel {
 }
 
 macro_rules! summand {
+    (@distance Int, $pixel:ident, $from:ident) => { ($pixel.to_integer() - $from.to_integer()) as f64 };
+    (@distance Float, $pixel:ident, $from:ident) => {{
+        let _ = $from;
+        $pixel.to_f64()
+    }};
     ($($type:ty => $sum:ty, $literal:ident as $wide:ty, $exact:literal;)*) => {
         $(impl Summand for $type {
             type Sum = $sum;
@@ -454,6 +493,10 @@ macro_rules! summand {
 
             fn to_integer(self) -> i128 {
                 <$sum>::from(self) as i128
+            }
+
+            fn distance(self, from: Self) -> f64 {
+                summand!(@distance $literal, self, from)
             }
 
             fn add(a: $sum, b: $sum) -> $sum {
@@ -622,6 +665,37 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    fn deviations_and_quantiles_of_what_is_not_finite_are_numpys() {
+        let one = |statistic, window: [f64; 2]| {
+            let input = Chunk::new([1, 1, 1, 2], Buffer::from_vec(window.to_vec()));
+            let all = Footprint {
+                axes: [AxisFootprint::SAME, AxisFootprint::SAME, AxisFootprint::SAME, AxisFootprint::all(2)],
+            };
+            let mut output = Chunk::filled([1; 4], DType::F64, DType::F64.zero());
+            let kernel = kernel(statistic, all, None, None);
+            kernel.run(&input, &Region::whole([1, 1, 1, 2]), &mut output, &Region::whole([1; 4]), &|| false).unwrap();
+            output.data().as_slice::<f64>().unwrap()[0]
+        };
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        assert!(one(Statistic::Deviation(0), [1.0, nan]).is_nan());
+        assert!(one(Statistic::Variance(0), [1.0, inf]).is_nan());
+        assert!(one(Statistic::Deviation(0), [inf, inf]).is_nan());
+        assert_eq!(one(Statistic::Deviation(0), [0.1, 0.1]), 0.0);
+        assert_eq!(one(Statistic::Quantile(0.5), [1.0, inf]), inf);
+        assert_eq!(one(Statistic::Quantile(0.5), [inf, inf]), inf);
+        assert!(one(Statistic::Quantile(0.5), [-inf, inf]).is_nan());
+        assert_eq!(one(Statistic::Quantile(0.5), [-1.7e308, 1.7e308]), 0.0);
+        assert_eq!(one(Statistic::Quantile(0.25), [1.0, 2.0]), 1.25);
+    }
+
+    #[test]
+    fn variances_of_large_integers_do_not_cancel() {
+        let window = [u64::MAX, u64::MAX - 2];
+        assert_eq!(variance(&window, 0), Some(1.0));
+        assert_eq!(variance(&[i64::MIN, i64::MIN + 4], 1), Some(8.0));
     }
 
     #[test]

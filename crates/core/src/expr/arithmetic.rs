@@ -177,6 +177,9 @@ impl Known {
     fn of(symbol: &str, term: &Term) -> Result<Self> {
         match term {
             Term::Value(Scalar::Bool(_)) => Err(Error::invalid(format!("cannot apply {symbol} to a bool literal"))),
+            Term::Value(Scalar::Int(value)) if !(i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(value) => {
+                Err(Error::invalid(format!("cannot apply {symbol}: no dtype of 64 bits holds {value}")))
+            }
             Term::Value(value) => Ok(Self { interval: Interval::of_scalar(*value), dtype: None, nodata: None }),
             Term::Raster(raster) => {
                 let Meta { interval, dtype, nodata, .. } = raster.meta()?;
@@ -224,6 +227,13 @@ pub(super) fn arithmetic(op: ArithmeticOp, a: Term, b: Term) -> Result<LazyRaste
     let mut inputs = Vec::new();
     let mut operand = |term: &Term| -> Result<Operand> {
         Ok(match term {
+            Term::Value(Scalar::Float(value))
+                if kind.working == DType::F32 && value.is_finite() && (*value as f32).is_infinite() =>
+            {
+                return Err(Error::invalid(format!(
+                    "cannot apply {symbol}: {value} is beyond f32, which the result is; cast the raster to F64 first"
+                )));
+            }
             Term::Value(value) => Operand::Constant(*value),
             Term::Raster(raster) => {
                 inputs.push(Arc::clone(raster.node()?));
@@ -241,7 +251,7 @@ pub(super) fn arithmetic(op: ArithmeticOp, a: Term, b: Term) -> Result<LazyRaste
     let by_zero = divides && known[1].interval.holds(Scalar::Int(0));
     let nodata = [known[0].nodata, known[1].nodata];
     let result_nodata = match by_zero || nodata.iter().any(Option::is_some) {
-        true => Some(blank(symbol, nodata[0].or(nodata[1]), &mut kind)?),
+        true => Some(blank(symbol, nodata, &mut kind)?),
         false => None,
     };
     let Kind { working, dtype, interval } = kind;
@@ -253,6 +263,10 @@ pub(super) fn arithmetic(op: ArithmeticOp, a: Term, b: Term) -> Result<LazyRaste
 fn function(function: Function, raster: &LazyRaster) -> Result<LazyRaster> {
     let name = function.name();
     let node = raster.node()?;
+    let rounds = matches!(function, Function::Floor | Function::Ceil | Function::Round | Function::Trunc);
+    if rounds && node.meta.dtype.is_integer() {
+        return Ok(raster.clone());
+    }
     let known = Known::of(name, &Term::Raster(raster.clone()))?;
     let mut kind = match known.interval {
         Interval::Integer { low, high } => {
@@ -269,7 +283,11 @@ fn function(function: Function, raster: &LazyRaster) -> Result<LazyRaster> {
             match interval {
                 Interval::Float => Kind::float(&[known]),
                 _ => Kind {
-                    working: holding(name, known.interval.union(interval))?,
+                    // The absolute value of the least integer is right modulo its size.
+                    working: match function {
+                        Function::Abs => holding(name, known.interval)?,
+                        _ => holding(name, known.interval.union(interval))?,
+                    },
                     dtype: holding(name, interval)?,
                     interval,
                 },
@@ -278,7 +296,7 @@ fn function(function: Function, raster: &LazyRaster) -> Result<LazyRaster> {
         Interval::Float => Kind::float(&[known]),
     };
     let nodata = known.nodata;
-    let result_nodata = nodata.map(|nodata| blank(name, Some(nodata), &mut kind)).transpose()?;
+    let result_nodata = nodata.map(|nodata| blank(name, [Some(nodata), None], &mut kind)).transpose()?;
     let Kind { working, dtype, interval } = kind;
     let meta = Meta { dtype, interval, nodata: result_nodata, ..node.meta.clone() };
     Ok(LazyRaster::build(Op::Function { function, working, nodata }, vec![Arc::clone(node)], meta))
@@ -363,7 +381,11 @@ fn integer_kind(op: ArithmeticOp, known: &[Known; 2], b: &Term) -> Result<Kind> 
     // operands as they are.
     let working = match op {
         ArithmeticOp::Add | ArithmeticOp::Sub | ArithmeticOp::Mul | ArithmeticOp::Pow => dtype,
-        _ => holding(symbol, both.union(interval))?,
+        _ => holding(symbol, both.union(interval)).map_err(|_| {
+            Error::invalid(format!(
+                "cannot apply {symbol}: no dtype of 64 bits holds the values of both operands; cast one of them to F64 first"
+            ))
+        })?,
     };
     Ok(Kind { working, dtype, interval })
 }
@@ -386,13 +408,14 @@ fn beyond(symbol: &str) -> Error {
     ))
 }
 
-/// The nodata of a result: `kept`, an operand's, if no valid result can have that value; else an end of the dtype, or
-/// NaN; where there is no room, an end of a wider dtype.
-pub(super) fn blank(symbol: &str, kept: Option<Scalar>, kind: &mut Kind) -> Result<Scalar> {
+/// The nodata of a result: that of the first of its operands whose value no valid result can have; else an end of the
+/// dtype, or NaN; where there is no room, an end of a wider dtype.
+pub(super) fn blank(symbol: &str, operands: [Option<Scalar>; 2], kind: &mut Kind) -> Result<Scalar> {
     if kind.dtype.is_float() {
         return Ok(Scalar::Float(f64::NAN));
     }
-    if let Some(kept) = kept.and_then(|kept| kept.fit(kind.dtype).ok()).filter(|kept| !kind.interval.holds(*kept)) {
+    let mut fitting = operands.into_iter().flatten().filter_map(|nodata| nodata.fit(kind.dtype).ok());
+    if let Some(kept) = fitting.find(|nodata| !kind.interval.holds(*nodata)) {
         return Ok(kept);
     }
     let is_signed = |dtype: DType| dtype.integer_range().is_some_and(|(least, _)| least < 0);

@@ -31,8 +31,8 @@ use crate::source::ChunkSource;
 
 /// A raster that is not computed yet: axes, shape, dtype, chunks, nodata and grid are known, its pixels are not.
 ///
-/// Cheap to clone and safe to share between threads. Named operations return `Result`; operators (`!`, `&`, `|`, `^`)
-/// return a handle that carries the error to the next fallible call, see [`check`](Self::check).
+/// Cheap to clone and safe to share between threads. Named operations return `Result`; operators (`+`, `-`, `*`, `/`, `%`,
+/// `!`, `&`, `|`, `^`) return a handle that carries the error to the next fallible call, see [`check`](Self::check).
 #[derive(Clone)]
 pub struct LazyRaster(std::result::Result<Arc<Node>, Error>);
 

@@ -21,6 +21,16 @@ pub struct Node {
     pub meta: Meta,
 }
 
+/// Without recursion: a loop can build an expression deeper than a stack.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut unused: Vec<_> = self.inputs.drain(..).filter_map(Arc::into_inner).collect();
+        while let Some(mut node) = unused.pop() {
+            unused.extend(node.inputs.drain(..).filter_map(Arc::into_inner));
+        }
+    }
+}
+
 /// What a node does.
 #[derive(Debug, Clone)]
 pub enum Op {

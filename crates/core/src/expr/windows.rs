@@ -138,8 +138,7 @@ impl Windows {
     /// The mean of each window: `f32` where values lie within ±2²⁴ or are `f32`, else `f64`.
     ///
     /// Integers are summed exactly; floats as `f64`, each column of the window from above, then the columns from the
-    /// left, so that the result does not depend on chunks. Nodata stays what it is if no mean can have that value, else
-    /// it is NaN.
+    /// left, so that the result does not depend on chunks. Nodata of the result is NaN.
     ///
     /// # Errors
     /// None: what could be wrong is told where the windows are made.
@@ -148,14 +147,16 @@ impl Windows {
     }
 
     /// The sum of each window. Of integers, exactly, in the smallest dtype that holds it; of floats as `f64`, given as
-    /// their own dtype.
+    /// their own dtype, with NaN as nodata.
     ///
     /// # Errors
     /// `InvalidInput` where a sum could be an integer beyond 64 bits.
     pub fn sum(&self) -> Result<LazyRaster> {
         let input = &self.node.meta;
         let Interval::Integer { low, high } = input.interval else {
-            return Ok(self.statistic(Statistic::Sum, self.meta.clone()));
+            // Any float can be a sum: none but NaN is left for nodata.
+            let nodata = input.nodata.map(|_| Scalar::Float(f64::NAN));
+            return Ok(self.statistic(Statistic::Sum, Meta { nodata, ..self.meta.clone() }));
         };
         let count = self.count_max();
         let interval =
@@ -193,8 +194,7 @@ impl Windows {
     /// The variance of each window: the squared distances from its mean, divided by their count less `ddof`, which is 0
     /// for all there is and 1 for a sample. Nodata where there are not more pixels than that.
     ///
-    /// Exact until the division for integers up to 32 bits; else by updating means and squared distances, which cancels
-    /// nothing.
+    /// Exact until the division for integers up to 32 bits; else from the distances to the mean, which is found first.
     ///
     /// # Errors
     /// As [`mean`](Self::mean).
@@ -286,7 +286,7 @@ impl Windows {
     /// The most pixels that a window can have.
     fn count_max(&self) -> i128 {
         let shape = self.node.meta.shape;
-        (0..4).map(|axis| self.footprint.axes[axis].length().min(shape[axis]) as i128).product()
+        self.footprint.pixels(shape) as i128
     }
 
     fn float(&self, statistic: Statistic) -> Result<LazyRaster> {
@@ -300,7 +300,7 @@ impl Windows {
     }
 
     fn integers(&self, statistic: Statistic, mut kind: Kind, nodata: Option<Scalar>) -> Result<LazyRaster> {
-        let nodata = nodata.map(|nodata| blank("sum", Some(nodata), &mut kind)).transpose()?;
+        let nodata = nodata.map(|nodata| blank(&statistic.to_string(), [Some(nodata), None], &mut kind)).transpose()?;
         let meta = Meta { dtype: kind.dtype, nodata, interval: kind.interval, ..self.meta.clone() };
         Ok(self.statistic(statistic, meta))
     }

@@ -119,7 +119,9 @@ macro_rules! floats {
                 if other == 0.0 {
                     return self / other;
                 }
-                let quotient = (self - self.rem(other)) / other;
+                let rest = self % other;
+                let quotient = (self - rest) / other;
+                let quotient = if rest != 0.0 && (rest < 0.0) != (other < 0.0) { quotient - 1.0 } else { quotient };
                 if quotient == 0.0 {
                     return (0.0 as Self).copysign(self / other);
                 }
