@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -71,6 +72,13 @@ class World:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}"
         return out
+
+    def stats(self, uri, *more):
+        """What `swath stats` tells of each band, and each class."""
+        done = subprocess.run([self.swath, "stats", uri, "--json", "--quiet", *more], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 0, f"swath stats {uri} {' '.join(more)}: exit code {done.returncode}\n{done.stderr}"
+        return json.loads(done.stdout)["bands"]
 
 
 def read(path, **how):
@@ -170,6 +178,43 @@ def windows_are_those_of_xarray(world, statistic):
     check(f"window(focal({swath}, [3, 5], {statistic}), 100, 900, 500, 1000)", focal.to_numpy()[:, 10:810, 20:520], "focal")
 
 
+def statistics_are_those_of_numpy(world):
+    """Moments, quantiles, a histogram, and moments by class."""
+    visual, scl = read(world.asset("visual")), read(world.asset("SCL"))[0]
+
+    def close(got, expected, name):
+        assert abs(got - expected) <= 1e-12 * abs(expected), f"{name} is {got}, not {expected}"
+
+    def check(band, pixels):
+        assert band["valid"] == pixels.size and band["min"] == pixels.min() and band["max"] == pixels.max(), band
+        close(band["sum"], math.fsum(pixels.ravel().astype(float)), "the sum")
+        mean = math.fsum(pixels.ravel().astype(float)) / pixels.size
+        close(band["mean"], mean, "the mean")
+        close(band["std"], math.sqrt(math.fsum(((pixels.ravel() - mean) ** 2)) / pixels.size), "the deviation")
+
+    nodata = rasterio.open(world.asset("visual")).nodata
+    quantiles = [0, 0.02, 0.25, 0.5, 0.98, 1]
+    asked = ["--quantiles", ",".join(map(str, quantiles))]
+    for band, pixels in zip(world.stats(world.asset("visual"), *asked), visual):
+        valid = pixels if nodata is None else pixels[pixels != nodata]
+        check(band, valid)
+        for told, expected in zip(band["quantiles"], np.quantile(valid, quantiles)):
+            close(told["value"], expected, f"quantile {told['q']}")
+    index = world.calc("(band(v, 0) - band(v, 1)) / (band(v, 0) + band(v, 2) + 1.5)", "index", v=world.asset("visual") + "@0")
+    values = read(index).astype(float)
+    values = values[~np.isnan(values)]
+    [band] = world.stats(index, "--histogram", "37", "--range=-0.25,0.5")
+    check(band, values)
+    assert band["histogram"]["counts"] == np.histogram(values, 37, (-0.25, 0.5))[0].tolist()
+    zones = world.stats(world.asset("visual") + "@0", "--zones", world.asset("SCL"))
+    coarse = read(world.asset("visual"), overview_level=0)
+    classes = [int(c) for c in np.unique(scl) if c != rasterio.open(world.asset("SCL")).nodata]
+    assert [(z["band"], z["zone"]) for z in zones] == [(b, c) for b in range(len(coarse)) for c in classes], zones
+    for told in zones:
+        pixels = coarse[told["band"]][scl == told["zone"]]
+        check(told, pixels if nodata is None else pixels[pixels != nodata])
+
+
 def bytes_do_not_depend_on_the_run(world, expression, **inputs):
     hashes = {}
     for threads, memory in itertools.product((1, 2, 3, 8), ("64M", "4G")):
@@ -233,6 +278,7 @@ def checks(world):
     for place, base in places:
         yield f"lesson at full resolution, {place}", lambda b=base, p=place: full_resolution_is_that_of_numpy(world, b, f"full-{p}")
     yield "arithmetic of NumPy", lambda: arithmetic_is_that_of_numpy(world)
+    yield "statistics of NumPy", lambda: statistics_are_those_of_numpy(world)
     for statistic in ("mean", "min", "max", "sum", "median", "std"):
         yield f"windows of xarray, {statistic}", lambda s=statistic: windows_are_those_of_xarray(world, s)
     scl, visual = world.asset("SCL"), world.asset("visual")

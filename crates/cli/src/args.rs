@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use swath::{Compression, Detail, GeoTiffOptions, Predictor};
 
-use crate::calc;
-use crate::units::{parse_duration, parse_rate, parse_size};
+use crate::units::{parse_duration, parse_range, parse_rate, parse_share, parse_size};
+use crate::{calc, stats};
 
 const TOUR: &str = "\
 A short tour:
@@ -17,6 +17,8 @@ A short tour:
       makes a scene, masks its clouds serially and in parallel, and compares
   swath info swath-demo/scene/*/visual.tif
       tells what is in a file; a URL works as well, with one request
+  swath stats swath-demo/scene/*/visual.tif
+      tells what its pixels are: least, greatest, mean, deviation, by band
   swath calc 'mask(v, isin(scl, [8, 9]), 0)' v=visual.tif@0 scl=SCL.tif -o out.tif
       reads, computes and writes block by block; --explain tells what it would do
 
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     /// Compute an expression of rasters, and write it as a GeoTIFF.
     #[command(long_about = calc::ABOUT, after_long_help = calc::help(), after_help = calc::EXAMPLES)]
     Calc(CalcArgs),
+    /// Print statistics of all pixels of a file, band by band.
+    #[command(long_about = stats::ABOUT, after_help = stats::EXAMPLES)]
+    Stats(StatsArgs),
     /// Mask the clouds of a generated scene over HTTP, serially and in parallel, and compare.
     #[command(long_about = DEMO_ABOUT)]
     Demo(DemoArgs),
@@ -84,6 +89,33 @@ pub(crate) struct CalcArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Path or URL of a GeoTIFF; @0 is its first overview, without @ it is full resolution.
+    #[arg(value_name = "URI[@LEVEL]")]
+    pub(crate) uri: String,
+    /// A raster of classes on the same grid: statistics of each class.
+    #[arg(long, value_name = "URI[@LEVEL]")]
+    pub(crate) zones: Option<String>,
+    /// Counts of pixels in so many bins of equal width.
+    #[arg(long, value_name = "BINS")]
+    pub(crate) histogram: Option<usize>,
+    /// The outer edges of the bins; by default the least and the greatest pixel of all bands.
+    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
+    pub(crate) range: Option<(f64, f64)>,
+    /// Values below which such shares of the pixels lie, such as 0.02,0.5,0.98; of integers.
+    #[arg(long, value_name = "Q,…", value_delimiter = ',', value_parser = parse_share)]
+    pub(crate) quantiles: Vec<f64>,
+    /// Print JSON, whose keys stay the same from version to version.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the plan with its requests, bytes, tasks and memory; with this, nothing is told of the pixels.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -14,9 +14,9 @@ use std::path::Path;
 use swath::prelude::*;
 use swath::{Detail, DotOptions, Explain, LazyRaster, Run, Sink, Times, Trace};
 
-use crate::args::{CalcArgs, RunArgs, ShowArgs};
+use crate::args::{CalcArgs, ShowArgs};
 use crate::failure::Failure;
-use crate::{output, progress};
+use crate::{output, progress, run};
 
 pub(crate) const ABOUT: &str = "\
 Compute an expression of rasters, and write it as a GeoTIFF.
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(message.to_owned()));
     }
     let raster = build(&args.expression, &args.inputs)?;
-    let run = settings(&args.run);
+    let run = run::settings(&args.run);
     match &args.output {
         Some(path) => {
             let sink = raster.to_geotiff_with(path, args.format.options())?;
@@ -85,19 +85,6 @@ fn build(source: &str, inputs: &[Input]) -> Result<LazyRaster, Failure> {
         rasters.insert(input.name.clone(), input.open()?);
     }
     evaluate::evaluate(&expression, &rasters).map_err(complain)
-}
-
-fn settings(args: &RunArgs) -> Run {
-    let run = match (args.serial, args.threads) {
-        (true, _) => Run::serial(),
-        (false, Some(threads)) => Run::threads(threads.get()),
-        (false, None) => Run::default(),
-    };
-    let run = run.passthrough(!args.no_passthrough);
-    match args.memory {
-        Some(bytes) => run.memory_limit(bytes),
-        None => run,
-    }
 }
 
 /// Prints the plan and writes the graph, where asked for.

@@ -1,4 +1,4 @@
-//! The `swath` command: what is in a raster, raster algebra on the shell, and a demonstration of both.
+//! The `swath` command: what is in a raster, raster algebra and statistics on the shell, and a demonstration of it.
 //!
 //! This crate knows words and terminals; everything it does to rasters is the library's. Standard output carries results
 //! only, standard error all the rest, and the exit code says whether to look: 0, 1 for a failure, 2 for a wrong command line.
@@ -10,6 +10,8 @@ mod failure;
 mod info;
 mod output;
 mod progress;
+mod run;
+mod stats;
 mod table;
 mod units;
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Info(args) => info::run(&args),
         Command::Calc(args) => calc::run(&args),
+        Command::Stats(args) => stats::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match result {

@@ -45,6 +45,21 @@ pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     if rate > 0.0 { Ok(rate) } else { Err("a bandwidth is more than 0 Mbit/s".to_owned()) }
 }
 
+/// Two numbers with a comma between, the lesser first.
+pub(crate) fn parse_range(text: &str) -> Result<(f64, f64), String> {
+    let ends = text.split_once(',').and_then(|(low, high)| Some((low.trim().parse().ok()?, high.trim().parse().ok()?)));
+    match ends {
+        Some((low, high)) if low < high => Ok((low, high)),
+        _ => Err("expected two numbers, the lesser first, as in 0,255".to_owned()),
+    }
+}
+
+/// A number from 0 to 1.
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
+    let share = parse_number(text, "0.5")?;
+    if share <= 1.0 { Ok(share) } else { Err("a quantile lies from 0 to 1".to_owned()) }
+}
+
 /// The digits in front, and the rest without the spaces between.
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use swath_core::error::Result;
-use swath_core::expr::LazyRaster;
+use swath_core::expr::{LazyRaster, LazyStatistics};
 use swath_core::meta::Meta;
 use swath_core::plan::dot::DotOptions;
 use swath_core::raster::Raster;
@@ -15,10 +15,12 @@ use swath_io::write::GeoTiffOptions;
 
 use crate::run::{ChunkStream, Run, RunFuture};
 use crate::sink::Sink;
+use crate::statistics::Statistics;
 
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::LazyRaster {}
+    impl Sealed for super::LazyStatistics {}
 }
 
 /// What runs a lazy raster, or says what a run would do. Each verb without a run uses [`Run::default`].
@@ -110,6 +112,38 @@ impl Compute for LazyRaster {
 
     fn to_dot(&self, options: impl Into<DotOptions>) -> Result<String> {
         Run::default().to_dot(self, options)
+    }
+}
+
+/// What runs lazy statistics, or says what a run would do. Each verb without a run uses [`Run::default`].
+pub trait ComputeStatistics: sealed::Sealed {
+    /// Computes them; see [`Run::statistics`].
+    ///
+    /// # Errors
+    /// As [`Run::statistics`].
+    fn compute(&self) -> Result<Statistics>;
+
+    /// [`compute`](Self::compute) as a future.
+    fn compute_async(&self) -> RunFuture<Statistics>;
+
+    /// What computing them would do: plan, requests, bytes, tasks, peak memory.
+    ///
+    /// # Errors
+    /// Those of the expression and of the sources' indices.
+    fn explain(&self) -> Result<String>;
+}
+
+impl ComputeStatistics for LazyStatistics {
+    fn compute(&self) -> Result<Statistics> {
+        Run::default().statistics(self)
+    }
+
+    fn compute_async(&self) -> RunFuture<Statistics> {
+        Run::default().statistics_async(self)
+    }
+
+    fn explain(&self) -> Result<String> {
+        Run::default().explain(self)
     }
 }
 

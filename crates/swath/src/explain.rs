@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use swath_core::error::Result;
 use swath_core::exec::{Job, Target, TaskKind, Tasks};
-use swath_core::expr::LazyRaster;
+use swath_core::expr::{LazyRaster, LazyStatistics};
 use swath_core::plan::dot::{self, DotOptions};
 use swath_core::plan::explain::tree;
 use swath_core::text::{bytes, count, counted, short};
@@ -12,13 +12,21 @@ use swath_core::text::{bytes, count, counted, short};
 use crate::run::{Run, engine};
 use crate::sink::Sink;
 
-/// What can be explained and drawn: a lazy raster (as if computed) or a sink.
+/// What can be explained and drawn: a lazy raster (as if computed), a sink, or statistics.
 #[derive(Debug, Clone, Copy)]
 pub enum Explain<'a> {
     /// A raster, computed into memory.
     Raster(&'a LazyRaster),
     /// A sink.
     Sink(&'a Sink),
+    /// Statistics.
+    Statistics(&'a LazyStatistics),
+}
+
+impl<'a> From<&'a LazyStatistics> for Explain<'a> {
+    fn from(statistics: &'a LazyStatistics) -> Self {
+        Self::Statistics(statistics)
+    }
 }
 
 impl<'a> From<&'a LazyRaster> for Explain<'a> {
@@ -38,13 +46,14 @@ impl Explain<'_> {
         match self {
             Explain::Raster(raster) => Job::new(&[(*raster, Target::Pieces)]),
             Explain::Sink(sink) => sink.job(),
+            Explain::Statistics(statistics) => Job::new(&[(statistics.raster(), statistics.target()?.1)]),
         }
     }
 
     fn result_bytes(&self) -> Result<u64> {
         match self {
             Explain::Raster(raster) => Ok(raster.meta()?.byte_len()),
-            Explain::Sink(_) => Ok(0),
+            Explain::Sink(_) | Explain::Statistics(_) => Ok(0),
         }
     }
 }

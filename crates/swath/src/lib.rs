@@ -59,15 +59,17 @@ mod quicklook;
 mod run;
 mod sink;
 mod stac;
+mod statistics;
 mod trace;
 
-pub use compute::{Compute, raster};
+pub use compute::{Compute, ComputeStatistics, raster};
 pub use explain::{Explain, Prediction};
 pub use open::{OpenOptions, info, open, open_all};
 pub use quicklook::{Colors, Quicklook};
 pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk, Threads};
 pub use sink::Sink;
 pub use stac::{Asset, Item, ItemCollection};
+pub use statistics::Statistics;
 pub use trace::Trace;
 
 pub use ndarray;
@@ -75,10 +77,13 @@ pub use swath_core::buffer::{Buffer, Pixel};
 pub use swath_core::dtype::{DType, Element, Scalar};
 pub use swath_core::error::{Error, ErrorKind, Result};
 pub use swath_core::exec::RangePolicy;
-pub use swath_core::expr::{ArithmeticOp, CompareOp, Fill, LazyRaster, Overflow, Term, Values, Windows};
+pub use swath_core::expr::{
+    ArithmeticOp, CompareOp, Fill, LazyRaster, LazyStatistics, Overflow, Term, Values, Windows,
+};
 pub use swath_core::grid::{Affine, Crs, GeoKeys, Grid};
 pub use swath_core::plan::dot::{Detail, DotOptions, TaskState, TaskTimes, Times};
 pub use swath_core::raster::Raster;
+pub use swath_core::reduce::{Bins, Group, Histogram, Moments, Summary};
 pub use swath_core::shape::{Dim, Dims, Region};
 pub use swath_core::text;
 pub use swath_io::codec::{Compression, Predictor};
@@ -88,7 +93,7 @@ pub use swath_io::write::{BigTiff, GeoTiffOptions};
 
 /// The verbs that need threads or files; every program imports it.
 pub mod prelude {
-    pub use crate::compute::Compute;
+    pub use crate::compute::{Compute, ComputeStatistics};
     pub use crate::quicklook::Quicklook;
 }
 

@@ -30,6 +30,14 @@ impl Input {
         Ok(Self { name: name.to_owned(), uri: uri.to_owned(), overview })
     }
 
+    /// `URI[@LEVEL]` taken apart.
+    ///
+    /// # Errors
+    /// A message, where there is no such number.
+    pub(crate) fn split_level(text: &str) -> Result<(&str, Overview), String> {
+        level(text)
+    }
+
     pub(super) fn open(&self) -> swath::Result<LazyRaster> {
         OpenOptions::new().overview(self.overview.clone()).open(&self.uri)
     }

@@ -1,7 +1,9 @@
 //! The same facts as JSON. Keys are added, never renamed; what is not known is null.
 
 use serde_json::{Value, json};
-use swath::{Info, OverviewInfo, Scalar};
+use swath::{Info, OverviewInfo};
+
+use crate::output::json_scalar as scalar;
 
 pub(super) fn render(info: &Info) -> String {
     format!("{:#}\n", value(info))
@@ -53,30 +55,4 @@ fn overview((level, overview): (usize, &OverviewInfo)) -> Value {
         "block": overview.block.map(<[usize; 2]>::from),
         "resolution": overview.resolution.map(<[f64; 2]>::from),
     })
-}
-
-/// A number where JSON has it; NaN and the infinities as text, as GDAL writes them.
-fn scalar(value: Scalar) -> Value {
-    match value {
-        Scalar::Bool(value) => value.into(),
-        Scalar::Int(value) => {
-            serde_json::Number::from_i128(value).map_or_else(|| value.to_string().into(), Value::Number)
-        }
-        Scalar::Float(value) => {
-            serde_json::Number::from_f64(value).map_or_else(|| value.to_string().to_lowercase().into(), Value::Number)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_json_has_no_number_for_is_text() {
-        assert_eq!(scalar(Scalar::Float(f64::NAN)), json!("nan"));
-        assert_eq!(scalar(Scalar::Float(f64::NEG_INFINITY)), json!("-inf"));
-        assert_eq!(scalar(Scalar::Int(i128::from(u64::MAX))), json!(u64::MAX));
-        assert_eq!(scalar(Scalar::Int(-9999)), json!(-9999));
-    }
 }

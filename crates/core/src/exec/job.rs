@@ -25,13 +25,19 @@ impl Job {
     ///
     /// # Errors
     /// That of a failed operator in one of the expressions.
-    pub fn new(outputs: &[(&LazyRaster, Target)]) -> Result<Self> {
+    pub fn new<'a>(outputs: &'a [(&'a LazyRaster, Target)]) -> Result<Self> {
         let name = |index: usize, target: &Target| match target {
             Target::Sink(sink) => sink.name().to_owned(),
+            Target::Reduce { .. } if outputs.len() == 1 => "statistics".to_owned(),
             _ if outputs.len() == 1 => "result".to_owned(),
             _ => format!("result {index}"),
         };
-        let named = outputs.iter().enumerate().map(|(index, (raster, target))| (*raster, name(index, target)));
+        let zones = |target: &'a Target| match target {
+            Target::Reduce { zones, .. } => zones.as_ref(),
+            _ => None,
+        };
+        let named =
+            outputs.iter().enumerate().map(|(index, (raster, target))| (*raster, zones(target), name(index, target)));
         let written = Plan::new(named)?;
         let mut unfused = written.clone();
         let optimized = optimize(written.clone(), |pass, plan| {

@@ -36,6 +36,8 @@ pub struct Leaf {
     pub guarded: bool,
     /// Whether its blocks, untouched, can be copied to the stage's sink as they are stored.
     pub copied: bool,
+    /// Whether it is read beside pixels that are computed, by a reduction, and not by the program.
+    pub(super) beside: bool,
     /// Whether no block of it is read twice by the stage.
     pub once: bool,
 }

@@ -559,6 +559,10 @@ impl Tasks {
                     scratch += pixels + encode_scratch;
                     cost.output += bound.max(copied);
                 }
+                Target::Reduce { reduction, zones } => {
+                    scratch += pixels + reduction.scratch(shape, zones.is_some());
+                    cost.output += reduction.most_bytes(shape, zones.is_some());
+                }
                 Target::Pieces | Target::Chunks | Target::Pinned | Target::Stages => cost.output += pixels + copied,
             }
             piece_scratch = piece_scratch.max(scratch);

@@ -7,10 +7,11 @@ use petgraph::graph::NodeIndex;
 use super::leaf::{Area, Reading, Supplies, Supply};
 use super::stage::SourceUse;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::Op;
+use crate::expr::{LazyRaster, Op};
 use crate::meta::Meta;
 use crate::plan::program::Program;
 use crate::plan::{Plan, StepKind};
+use crate::reduce::Reduction;
 use crate::shape::{ChunkGrid, volume};
 use crate::sink::ChunkSink;
 use crate::view::View;
@@ -27,6 +28,13 @@ pub enum Target {
     Chunks,
     /// Encoded block by block into a sink.
     Sink(Arc<dyn ChunkSink>),
+    /// Gathered to numbers, piece by piece.
+    Reduce {
+        /// What is gathered.
+        reduction: Arc<Reduction>,
+        /// The classes by which pixels are told apart.
+        zones: Option<LazyRaster>,
+    },
     /// Kept piece by piece until the stages that read them are done; pieces follow the blocks of the first source that
     /// covers the stage.
     Stages,
@@ -52,9 +60,13 @@ pub(super) fn pieces(target: &Target, output: &StageParts, supplies: &Supplies<'
             (blocks, (TASK_BYTES_MIN / bytes.max(1)).clamp(1, 4096))
         }
         Target::Chunks => (meta.chunk_grid(), 1),
-        Target::Pieces | Target::Pinned | Target::Stages => {
+        Target::Pieces | Target::Pinned | Target::Stages | Target::Reduce { .. } => {
             // A broadcast leaf has shorter axes than the output; its blocks do not cover it.
-            let mut seen = output.leaves.iter().map(|(supply, reading)| reading.seen_blocks(&supplies.of(*supply).0));
+            let mut seen = output
+                .leaves
+                .iter()
+                .chain(&output.zones)
+                .map(|(supply, reading)| reading.seen_blocks(&supplies.of(*supply).0));
             let grid = seen.find(|grid| grid.array_shape() == meta.shape).unwrap_or_else(|| meta.chunk_grid());
             let bytes = volume(grid.chunk_shape()) * size;
             match target {
@@ -93,6 +105,8 @@ pub(super) struct StageParts {
     pub(super) meta: Meta,
     pub(super) program: Program,
     pub(super) leaves: Vec<(Supply, Reading)>,
+    /// The classes by which an output's pixels are told apart.
+    pub(super) zones: Option<(Supply, Reading)>,
     pub(super) name: String,
     pub(super) operations: Vec<String>,
 }
@@ -103,7 +117,7 @@ pub(super) fn programs(plan: &Plan) -> Result<Vec<NodeIndex>> {
     let outputs = plan.outputs().iter().map(|output| plan.inputs(*output).first().copied().ok_or_else(broken));
     let mut programs = outputs.collect::<Result<Vec<_>>>()?;
     let is_program = |node: &NodeIndex| matches!(plan.step(*node).kind, StepKind::Fused { .. });
-    let is_output = |node: &NodeIndex| plan.outputs().iter().any(|output| plan.inputs(*output).contains(node));
+    let is_output = |node: &NodeIndex| plan.outputs().iter().any(|output| plan.inputs(*output).first() == Some(node));
     programs.extend(plan.in_order().into_iter().filter(|node| is_program(node) && !is_output(node)));
     Ok(programs)
 }
@@ -121,6 +135,8 @@ pub(super) fn stage_parts(
     for leaf in plan.inputs(programs[index]) {
         leaves.push(reading(plan, programs, leaf, sources)?);
     }
+    let zones = plan.outputs().get(index).and_then(|output| plan.inputs(*output).get(1).copied());
+    let zones = zones.map(|zones| reading(plan, programs, zones, sources)).transpose()?;
     let areas = leaves.iter().filter_map(|(_, reading)| reading.area.as_ref());
     let operations: Vec<_> = areas.map(|area| area.kernel.name()).chain(names.iter().cloned()).collect();
     // An output has the chunks that its user asked for.
@@ -128,7 +144,7 @@ pub(super) fn stage_parts(
         Some(output) => (plan.step(*output).label(), &plan.step(*output).meta),
         None => (operations.join(" → "), &step.meta),
     };
-    Ok(StageParts { meta: meta.clone(), program: program.clone(), leaves, name, operations })
+    Ok(StageParts { meta: meta.clone(), program: program.clone(), leaves, zones, name, operations })
 }
 
 /// What a leaf of a program reads: a source, or what an operation on areas makes of a source or of another program; each

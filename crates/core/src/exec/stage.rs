@@ -10,9 +10,11 @@ use super::output::{StageParts, Target, pieces};
 use super::watch::{Step, Watch};
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::expr::LazyRaster;
 use crate::meta::Meta;
 use crate::plan::program::{Evaluation, Known, Leaves, Program};
+use crate::reduce::{Gathered, Reduction, Zones};
 use crate::shape::{ChunkGrid, Region};
 use crate::source::{ChunkSource, Place};
 use crate::value::ChunkValue;
@@ -40,7 +42,7 @@ pub struct Stage {
     pub meta: Meta,
     /// What computes them.
     pub program: Program,
-    /// What it computes them from.
+    /// What it computes them from; behind those of its program the classes of a reduction, if it has any.
     pub leaves: Vec<Leaf>,
     /// The pieces in which they are computed; a sink's blocks.
     pub pieces: ChunkGrid,
@@ -124,11 +126,15 @@ impl Stage {
                 // What another stage computes is computed whatever conditions say.
                 guarded: guarded && source.is_some(),
                 copied: passthrough && source.is_some_and(can_copy),
+                beside: false,
                 once: false,
                 reading,
             }
         };
-        let mut leaves: Vec<_> = parts.leaves.into_iter().zip(guarded).map(leaf).collect();
+        let zones = parts.zones.map(|zones| (zones, false));
+        let read_by_program = parts.leaves.len();
+        let mut leaves: Vec<_> = parts.leaves.into_iter().zip(guarded).chain(zones).map(leaf).collect();
+        leaves[read_by_program..].iter_mut().for_each(|leaf| leaf.beside = true);
         for index in 0..leaves.len() {
             let shared = leaves.iter().filter(|other| other.supply == leaves[index].supply).count() > 1;
             leaves[index].once = !shared && leaves[index].map.is_disjoint();
@@ -289,6 +295,27 @@ impl Stage {
         }
     }
 
+    /// What is gathered of a piece whose pixels are `value`.
+    pub(super) fn reduce(
+        &self,
+        supplies: &Supplies<'_>,
+        (reduction, zones): (&Reduction, Option<&LazyRaster>),
+        piece: usize,
+        value: &ChunkValue,
+        blocks: &mut dyn Blocks,
+        watch: &dyn Watch,
+    ) -> Result<Gathered> {
+        let region = self.pieces.region(piece);
+        let pixels = value.pixels(region.shape, self.meta.dtype).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the bytes of a block were kept where its pixels are needed")
+        })?;
+        let Some(raster) = zones else { return reduction.gather(&region, &pixels, None) };
+        let leaf = self.leaves.iter().find(|leaf| leaf.beside);
+        let leaf = leaf.ok_or_else(|| Error::new(ErrorKind::Internal, "a reduction has lost its classes"))?;
+        let classes = leaf.read(supplies, &region, self.pieces.position(piece), blocks, watch)?;
+        reduction.gather(&region, &pixels, Some(&Zones { pixels: &classes, nodata: raster.meta()?.nodata }))
+    }
+
     /// What computing the piece at `position` holds beside the blocks it reads and its result.
     pub(super) fn scratch(&self, supplies: &Supplies<'_>, position: [usize; 4]) -> Scratch {
         let mut scratch = Scratch { program: self.program.scratch(), ..Scratch::default() };
@@ -301,7 +328,7 @@ impl Stage {
                 Supply::Stage(_) => true,
             };
             let is_whole = leaf.whole_block(position).is_some_and(is_stored);
-            match leaf.guarded {
+            match leaf.guarded || leaf.beside {
                 true if is_whole => {}
                 true => scratch.guarded += pixels,
                 // What was looked at is kept until it is computed with, blocks too.
@@ -318,7 +345,7 @@ impl Stage {
 pub(super) struct Scratch {
     /// Registers, and what operations on areas read.
     pub(super) program: u64,
-    /// Pixels put together for guarded leaves.
+    /// Pixels put together for guarded leaves, and for those beside the program.
     pub(super) guarded: u64,
     /// Pixels put together for the others.
     pub(super) unguarded: u64,
@@ -334,7 +361,7 @@ fn can_copy(target: &Target, source: &dyn ChunkSource, view: &View) -> bool {
         }
         // Bytes are kept for a later sink, which can take them only for whole blocks.
         Target::Pinned => view.axes.iter().all(|axis| axis.repeat == 1),
-        Target::Pieces | Target::Chunks | Target::Stages => false,
+        Target::Pieces | Target::Chunks | Target::Stages | Target::Reduce { .. } => false,
     }
 }
 

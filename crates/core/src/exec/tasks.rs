@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::leaf::{Supplies, Supply};
 use super::stage::{Looked, SourceUse, Stage};
+use crate::reduce::Gathered;
 use crate::shape::volume;
 use crate::sink::Encoded;
 use crate::source::Fetched;
@@ -105,6 +106,8 @@ pub enum Value {
     Pieces(Vec<(usize, ChunkValue)>),
     /// Encoded blocks of a sink, in order, and how each came about.
     Encoded(Vec<(Encoded, Origin)>),
+    /// What a reduction gathered of pieces.
+    Gathered(Gathered),
 }
 
 /// What looking told of the pieces of one task.
@@ -200,7 +203,7 @@ pub(super) struct Need {
     pub(super) block: usize,
     /// Whether a leaf that is not guarded sees it: looking reads it, if the stage looks.
     pub(super) by_look: bool,
-    /// Whether a guarded leaf sees it.
+    /// Whether a guarded leaf sees it, or one beside the program.
     pub(super) by_compute: bool,
 }
 
@@ -220,7 +223,7 @@ impl Tasks {
         for piece in stage.task_pieces(index) {
             let position = stage.pieces.position(piece);
             for leaf in &stage.leaves {
-                let (supply, by_look, by_compute) = (leaf.supply, !leaf.guarded, leaf.guarded);
+                let (supply, by_look, by_compute) = (leaf.supply, !leaf.guarded, leaf.guarded || leaf.beside);
                 needs.extend(leaf.map.blocks(position).map(|block| Need { supply, block, by_look, by_compute }));
             }
         }
@@ -358,6 +361,7 @@ impl Tasks {
             Value::Looks(looks) => looks.pieces.iter().map(Looked::byte_len).sum(),
             Value::Pieces(pieces) => pieces.iter().map(|(_, piece)| piece.byte_len()).sum(),
             Value::Encoded(blocks) => blocks.iter().map(|(block, _)| block.bytes.len() as u64).sum(),
+            Value::Gathered(gathered) => gathered.byte_len(),
         }
     }
 

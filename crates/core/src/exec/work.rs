@@ -12,6 +12,7 @@ use super::tasks::{Looks, Origin, TaskKind, Tasks, Value};
 use super::watch::{Step, Watch};
 use crate::chunk::Chunk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::reduce::Gathered;
 use crate::sink::{ChunkSink, Encoded};
 use crate::source::{ChunkSource, Fetched, Fetching, Place};
 use crate::value::ChunkValue;
@@ -122,6 +123,7 @@ impl Tasks {
         let mut blocks = TaskBlocks { tasks: self, task, inputs, watch, read: Vec::new() };
         let mut computed = Vec::new();
         let mut encoded = Vec::new();
+        let mut gathered = Gathered::default();
         for (position, piece) in stage.task_pieces(index).enumerate() {
             check(watch)?;
             let looked = looks.map(|looks| &looks.pieces[position]);
@@ -131,10 +133,15 @@ impl Tasks {
                 // What is kept is kept as small as it can be.
                 Target::Pinned if stage.passthrough => computed.push((piece, smallest(value))),
                 Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages => computed.push((piece, value)),
+                Target::Reduce { reduction, zones } => {
+                    let what = (reduction.as_ref(), zones.as_ref());
+                    gathered.merge(stage.reduce(&self.supplies(), what, piece, &value, &mut blocks, watch)?)?;
+                }
             }
         }
         Ok(match &stage.target {
             Target::Sink(_) => Value::Encoded(encoded),
+            Target::Reduce { .. } => Value::Gathered(gathered),
             Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages => Value::Pieces(computed),
         })
     }

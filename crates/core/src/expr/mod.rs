@@ -12,10 +12,12 @@ mod select;
 mod structure;
 mod values;
 mod windows;
+mod statistics;
 
 pub use arithmetic::Term;
 pub use node::{ArithmeticOp, CompareOp, Function, LogicOp, Node, Op, Operand, Overflow};
 pub use select::Fill;
+pub use statistics::LazyStatistics;
 pub use values::Values;
 pub use windows::Windows;
 

@@ -10,18 +10,24 @@ use crate::error::Result;
 use crate::expr::{LazyRaster, Node};
 
 impl Plan {
-    /// The plan that computes these rasters, as written; each output has the name it will show.
+    /// The plan that computes these rasters, as written; each output has the name it will show, and may have the classes by
+    /// which its pixels are told apart.
     ///
     /// # Errors
     /// That of a failed operator in one of the expressions.
-    pub fn new<'a>(outputs: impl IntoIterator<Item = (&'a LazyRaster, String)>) -> Result<Self> {
+    pub fn new<'a>(
+        outputs: impl IntoIterator<Item = (&'a LazyRaster, Option<&'a LazyRaster>, String)>,
+    ) -> Result<Self> {
         let mut plan = Self::default();
         let mut known = HashMap::new();
-        for (index, (raster, name)) in outputs.into_iter().enumerate() {
+        for (index, (raster, zones, name)) in outputs.into_iter().enumerate() {
             let node = raster.node()?;
-            let input = plan.add_expression(node, &mut known);
+            let mut inputs = vec![plan.add_expression(node, &mut known)];
+            if let Some(zones) = zones {
+                inputs.push(plan.add_expression(zones.node()?, &mut known));
+            }
             let step = Step { kind: StepKind::Output { index, name }, meta: node.meta.clone() };
-            plan.add(step, &[input]);
+            plan.add(step, &inputs);
         }
         Ok(plan)
     }

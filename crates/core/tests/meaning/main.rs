@@ -5,6 +5,7 @@ mod definition;
 mod draw;
 mod stored;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,7 @@ use swath_core::exec::serial::Serial;
 use swath_core::exec::{Job, Origin, RangePolicy, Target, Value};
 use swath_core::expr::{LazyRaster, Overflow};
 use swath_core::meta::Meta;
+use swath_core::reduce::Gathered;
 use swath_core::shape::{ChunkGrid, Dims, Shape};
 use swath_core::sink::ChunkSink;
 use swath_core::source::ChunkSource;
@@ -110,6 +112,61 @@ fn sinks_hold_the_same_pixels_whether_blocks_pass_through_or_not() {
         assert_eq!(origins[0], 0, "seed {seed}: nothing is copied where that is switched off");
     }
     assert!(copied > 300 && constant > 300, "{copied} copied, {constant} constant: the property would test little");
+}
+
+#[test]
+fn statistics_are_those_of_what_an_expression_means() {
+    let mut compared = 0;
+    for seed in 0..300 {
+        let mut rng = Rng::new(seed);
+        let shape = [1 + rng.below(3), 6 * (1 + rng.below(4)), 6 * (1 + rng.below(4))];
+        let depth = rng.below(4);
+        let Ok(raster) = expression(&mut rng, shape, depth) else { continue };
+        let zones = match rng.below(3) {
+            0 => expression(&mut rng, shape, depth),
+            1 => condition(&mut rng, [1, shape[1], shape[2]], depth).and_then(|raster| raster.squeeze()),
+            _ => expression(&mut rng, [1, shape[1], shape[2]], depth),
+        };
+        let Ok(zones) = zones else { continue };
+        let (pixels, classes) = (meaning(&raster), meaning(&zones));
+        let mut expected: BTreeMap<(usize, Option<i128>), (u64, u64, i128)> = BTreeMap::new();
+        let integer = |value: Scalar| value.to_f64() as i128;
+        for (index, pixel) in pixels.iter().enumerate() {
+            let class = classes[index % classes.len()];
+            let by_class = (Some(class) != zones.nodata()).then_some(Some(integer(class)));
+            for zone in [Some(None), by_class].into_iter().flatten() {
+                let told = expected.entry((index / (shape[1] * shape[2]), zone)).or_default();
+                match Some(*pixel) == raster.nodata() {
+                    true => told.1 += 1,
+                    false => (told.0, told.2) = (told.0 + 1, told.2 + integer(*pixel)),
+                }
+            }
+        }
+        for passthrough in [true, false] {
+            let whole = raster.statistics().unwrap();
+            let by_class = raster.statistics().unwrap().by(&zones).unwrap();
+            let mut got = BTreeMap::new();
+            for statistics in [whole, by_class] {
+                let (reduction, target) = statistics.target().unwrap();
+                let outputs = [(&raster, target)];
+                let tasks = Job::new(&outputs).unwrap().tasks(&RangePolicy::default(), passthrough).unwrap();
+                let mut serial = Serial::new(&tasks);
+                let mut all = Gathered::default();
+                while let Some((_, value)) = serial.advance(&|| false).unwrap() {
+                    let Value::Gathered(gathered) = value else { panic!("a reduction was asked for") };
+                    all.merge(gathered).unwrap();
+                }
+                let told = all.summaries(&reduction).into_iter().map(|(group, summary)| {
+                    let sum = summary.sum().to_integer().unwrap();
+                    ((group.band, group.zone), (summary.count(), summary.missing(), sum))
+                });
+                got.extend(told);
+            }
+            assert_eq!(got, expected, "seed {seed}, passthrough {passthrough}: {raster} by {zones}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 300, "{compared} would test little");
 }
 
 #[test]

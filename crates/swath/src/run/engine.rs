@@ -124,6 +124,7 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
         _ if side == 0 => String::new(),
         Target::Sink(_) => format!(", or write blocks of about {side} × {side} pixels"),
         Target::Chunks => format!(", or make chunks of about {side} × {side} pixels"),
+        Target::Reduce { .. } => String::new(),
         Target::Pieces | Target::Pinned => String::from(", or take it in chunks of your size with chunks()"),
     };
     let pinned = if held > 0 { format!(" ({} of it pinned or result)", bytes(held)) } else { String::new() };

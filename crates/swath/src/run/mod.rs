@@ -25,10 +25,11 @@ use swath_core::chunk::Chunk;
 use swath_core::dtype::DType;
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::exec::{Job, RangePolicy, Target, Tasks, Value};
-use swath_core::expr::LazyRaster;
+use swath_core::expr::{LazyRaster, LazyStatistics};
 use swath_core::meta::Meta;
 use swath_core::plan::dot::DotOptions;
 use swath_core::raster::Raster;
+use swath_core::reduce::Gathered;
 use swath_core::shape::Region;
 use swath_core::source::{ChunkSource, MemorySource};
 use swath_core::text::bytes;
@@ -37,6 +38,7 @@ use swath_core::value::ChunkValue;
 use self::engine::Planned;
 use crate::memory::default_limit;
 use crate::sink::Sink;
+use crate::statistics::Statistics;
 use crate::trace::Trace;
 
 /// How expressions are run: on how many threads, in how much memory, watched and stopped by whom.
@@ -259,6 +261,46 @@ impl Run {
         Ok((out, report))
     }
 
+    /// Computes statistics of all pixels of a raster, in one pass and without keeping its pixels.
+    ///
+    /// ```
+    /// use swath::{Run, prelude::*};
+    ///
+    /// let raster = swath::raster([3, 600, 500], |band, y, x| (band + y + x) as u16)?;
+    /// let statistics = Run::threads(2).statistics(&raster.statistics()?)?;
+    /// let band = statistics.band(2)?;
+    /// assert_eq!((band.count(), band.mean()), (300_000, Some(551.0)));
+    /// # Ok::<(), swath::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the expression, of reading and decoding; `InvalidInput` where values are counted and there are too many;
+    /// `Memory`; `Cancelled`.
+    pub fn statistics(&self, statistics: &LazyStatistics) -> Result<Statistics> {
+        Ok(self.statistics_with_report(statistics)?.0)
+    }
+
+    /// As [`statistics`](Self::statistics), with what it took.
+    ///
+    /// # Errors
+    /// As [`statistics`](Self::statistics).
+    pub fn statistics_with_report(&self, statistics: &LazyStatistics) -> Result<(Statistics, Report)> {
+        let (reduction, target) = statistics.target()?;
+        let planned = Planned::new(self, self.tasks(&Job::new(&[(statistics.raster(), target)])?)?, 0)?;
+        let mut all = Gathered::default();
+        let report = self.execute(&planned, |_, value| match value {
+            Value::Gathered(gathered) => all.merge(gathered),
+            _ => Err(Error::new(ErrorKind::Internal, "a reduction's tasks give what they gathered")),
+        })?;
+        Ok((Statistics::new(all.summaries(&reduction)), report))
+    }
+
+    /// As [`statistics`](Self::statistics), as a future that any executor can poll; dropping it stops the run.
+    pub fn statistics_async(&self, statistics: &LazyStatistics) -> RunFuture<Statistics> {
+        let statistics = statistics.clone();
+        RunFuture::spawn(self, move |run| run.statistics(&statistics), |statistics| statistics)
+    }
+
     /// Computes a raster chunk by chunk, in order; only some are in memory at a time.
     ///
     /// Dropping the iterator stops the run. A [`serial`](Self::serial) run computes a chunk when it is asked for.
@@ -365,7 +407,7 @@ impl Run {
         let results: u64 = match target {
             Target::Pieces => metas(rasters)?.iter().map(Meta::byte_len).sum(),
             Target::Pinned => metas(rasters)?.iter().map(Meta::byte_len).sum::<u64>() + tasks.kept_bytes(),
-            Target::Chunks | Target::Sink(_) | Target::Stages => 0,
+            Target::Chunks | Target::Sink(_) | Target::Stages | Target::Reduce { .. } => 0,
         };
         let limit = self.memory();
         if results > limit {

@@ -31,8 +31,10 @@ pub(super) fn fuse(plan: Plan) -> Plan {
         }
     }
     for output in &plan.outputs {
-        let fused = fusing.fuse(plan.inputs(*output)[0]);
-        fusing.out.add(plan.step(*output).clone(), &[fused]);
+        let inputs = plan.inputs(*output);
+        let mut fused = vec![fusing.fuse(inputs[0])];
+        fused.extend(inputs[1..].iter().map(|zones| fusing.whole(*zones)));
+        fusing.out.add(plan.step(*output).clone(), &fused);
     }
     fusing.out
 }

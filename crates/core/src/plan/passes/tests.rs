@@ -11,7 +11,7 @@ use crate::testing::{chunked, raster};
 
 /// The plan of `raster` before and after pass `name`, all earlier ones having run.
 fn check(name: &str, raster: &LazyRaster, before: Expect, after: Expect) {
-    let mut plan = Plan::new([(raster, "result".to_owned())]).unwrap();
+    let mut plan = Plan::new([(raster, None, "result".to_owned())]).unwrap();
     for pass in PASSES {
         if pass.name == name {
             before.assert_eq(&text(&plan));

@@ -13,10 +13,9 @@ use crate::view::{AxisView, View};
 pub(super) fn push_views(plan: Plan) -> Plan {
     let mut pushed = Pushed { plan: &plan, out: Plan::default(), known: HashMap::new() };
     for output in &plan.outputs {
-        let step = plan.step(*output);
-        let wanted = (plan.inputs(*output)[0], View::whole(step.meta.shape));
-        let input = pushed.push(wanted);
-        pushed.out.add(step.clone(), &[input]);
+        let whole = |input: NodeIndex| (input, View::whole(plan.step(input).meta.shape));
+        let inputs: Vec<_> = plan.inputs(*output).into_iter().map(|input| pushed.push(whole(input))).collect();
+        pushed.out.add(plan.step(*output).clone(), &inputs);
     }
     pushed.out
 }
