@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Print what a file says of itself: size, grid, blocks, overviews.
     #[command(after_help = INFO_EXAMPLES)]
     Info(InfoArgs),
-    /// Compute an expression of rasters, and write it as a GeoTIFF.
+    /// Compute an expression of rasters, and write it as a GeoTIFF, or print its numbers.
     #[command(long_about = calc::ABOUT, after_long_help = calc::help(), after_help = calc::EXAMPLES)]
     Calc(CalcArgs),
     /// Print statistics of all pixels of a file, band by band.
@@ -83,6 +83,9 @@ pub(crate) struct CalcArgs {
     /// The GeoTIFF to write; one that exists is replaced when the new one is complete.
     #[arg(short, long, value_name = "OUT.tif")]
     pub(crate) output: Option<PathBuf>,
+    /// Print numbers as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
     #[command(flatten)]

@@ -7,19 +7,22 @@ mod functions;
 mod input;
 mod parse;
 
+pub(crate) use functions::Told;
 pub(crate) use input::Input;
 
 use std::path::Path;
 
 use swath::prelude::*;
-use swath::{Detail, DotOptions, Explain, LazyRaster, Run, Sink, Times, Trace};
+use swath::{Detail, DotOptions, Explain, Run, Sink, Times, Trace};
 
 use crate::args::{CalcArgs, ShowArgs};
 use crate::failure::Failure;
-use crate::{output, progress, run};
+use crate::{output, progress, run, stats};
+use evaluate::Whole;
+use functions::Numbers;
 
 pub(crate) const ABOUT: &str = "\
-Compute an expression of rasters, and write it as a GeoTIFF.
+Compute an expression of rasters, and write it as a GeoTIFF; or print it, where it is numbers.
 
 Files are opened with one request each; only the blocks that the result needs are read, computed and written, in \
 parallel and inside the memory limit. A fill that does not fit the dtype, grids that differ or a condition that is none \
@@ -35,6 +38,9 @@ Examples:
     swath calc 'isin(scl, [4..=6])' scl=SCL.tif --dot - | dot -Tsvg > graph.svg
   A vegetation index, from -1 to 1, of two bands whose nodata is kept:
     swath calc '(nir - red) / (nir + red)' nir=B08.tif red=B04.tif -o ndvi.tif
+  Numbers, which are printed: its mean, and how it is spread:
+    swath calc 'mean((nir - red) / (nir + red))' nir=B08.tif red=B04.tif
+    swath calc 'histogram((nir - red) / (nir + red), 20, -1, 1)' nir=B08.tif red=B04.tif --json
   A part of a remote file, in half a gibibyte, as ZSTD:
     swath calc 'window(red, 0, 4096, 0, 4096) > 1200' -o bright.tif \\
         red=https://example.com/B04.tif --memory 512M --compress zstd";
@@ -53,15 +59,25 @@ pub(crate) fn help() -> String {
 }
 
 pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
-    if args.output.is_none() && args.run.trace.is_some() {
-        return Err(Failure::Usage("--trace tells of a run: name its output with -o OUT.tif".to_owned()));
+    let expression = parse(args)?;
+    let gives_numbers = evaluate::gives_numbers(&expression);
+    if gives_numbers && args.output.is_some() {
+        return Err(Failure::Usage("this gives numbers, which are printed: leave out -o".to_owned()));
     }
-    if args.output.is_none() && !args.show.explain && args.show.dot.is_none() {
-        let message = "nothing to do: name the output with -o OUT.tif, or ask for --explain or --dot FILE";
-        return Err(Failure::Usage(message.to_owned()));
+    if !gives_numbers {
+        check_raster_options(args)?;
     }
-    let raster = build(&args.expression, &args.inputs)?;
     let run = run::settings(&args.run);
+    let raster = match open(args, &expression)? {
+        Whole::Raster(raster) => raster,
+        Whole::Numbers(numbers) if args.show.explain || args.show.dot.is_some() => {
+            return show(args, &run, &numbers.statistics);
+        }
+        Whole::Numbers(Numbers { statistics, told }) => {
+            let computed = stats::compute(&args.expression, &args.run, &run, &statistics)?;
+            return stats::print(&args.expression, &computed, &told, args.json);
+        }
+    };
     match &args.output {
         Some(path) => {
             let sink = raster.to_geotiff_with(path, args.format.options())?;
@@ -71,20 +87,41 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
     }
 }
 
-/// The raster of an expression. What the text alone says wrong is told before any file is opened.
-fn build(source: &str, inputs: &[Input]) -> Result<LazyRaster, Failure> {
-    let complain = |complaint: complaint::Complaint| complaint.into_failure(source);
-    let names: Vec<_> = inputs.iter().map(|input| input.name.as_str()).collect();
+/// What makes no sense where an expression gives a raster.
+fn check_raster_options(args: &CalcArgs) -> Result<(), Failure> {
+    let message = match &args.output {
+        _ if args.json => "--json is for numbers: mean(x), statistics(x) and their like",
+        None if args.run.trace.is_some() => "--trace tells of a run: name its output with -o OUT.tif",
+        None if !args.show.explain && args.show.dot.is_none() => {
+            "nothing to do: name the output with -o OUT.tif, or ask for --explain or --dot FILE"
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::Usage(message.to_owned()))
+}
+
+/// What the text alone says wrong is told before any file is opened.
+fn parse(args: &CalcArgs) -> Result<ast::Expr, Failure> {
+    let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
         return Err(Failure::Usage(format!("the input {twice} is given twice")));
     }
-    let expression = parse::parse(source).map_err(complain)?;
-    let used = evaluate::check_names(&expression, &names).map_err(complain)?;
+    let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
+    let expression = parse::parse(&args.expression).map_err(complain)?;
+    evaluate::check_names(&expression, &names).map_err(complain)?;
+    Ok(expression)
+}
+
+/// What an expression stands for, its files opened.
+fn open(args: &CalcArgs, expression: &ast::Expr) -> Result<Whole, Failure> {
+    let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
+    let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
+    let used = evaluate::check_names(expression, &names).map_err(complain)?;
     let mut rasters = evaluate::Inputs::new();
-    for input in inputs.iter().filter(|input| used.contains(&input.name.as_str())) {
+    for input in args.inputs.iter().filter(|input| used.contains(&input.name.as_str())) {
         rasters.insert(input.name.clone(), input.open()?);
     }
-    evaluate::evaluate(&expression, &rasters).map_err(complain)
+    evaluate::evaluate_whole(expression, &rasters).map_err(complain)
 }
 
 /// Prints the plan and writes the graph, where asked for.

@@ -6,8 +6,8 @@ use swath::{
     Bins, Group, Histogram, LazyRaster, LazyStatistics, OpenOptions, Run, Scalar, Statistics, Summary, Trace, text,
 };
 
-use crate::args::StatsArgs;
-use crate::calc::Input;
+use crate::args::{RunArgs, StatsArgs};
+use crate::calc::{Input, Told};
 use crate::failure::Failure;
 use crate::table::Table;
 use crate::{output, progress, run};
@@ -51,14 +51,14 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Failure> {
     if let Some(count) = args.histogram {
         let (low, high) = match args.range {
             Some(range) => range,
-            None => extent(&compute(args, &run, &raster.statistics()?)?)?,
+            None => extent(&compute(&args.uri, &args.run, &run, &raster.statistics()?)?)?,
         };
         statistics = statistics.histogram(Bins::new(low, high, count)?)?;
     }
     if args.explain {
         return output::print(&run.explain(&statistics)?);
     }
-    let told = compute(args, &run, &statistics)?;
+    let told = compute(&args.uri, &args.run, &run, &statistics)?;
     let asked = Asked { quantiles: &args.quantiles, by_zone: args.zones.is_some() };
     output::print(&if args.json { json::render(&args.uri, &told, &asked) } else { render(&told, &asked) })
 }
@@ -68,22 +68,43 @@ fn open(uri: &str) -> Result<LazyRaster, Failure> {
     Ok(OpenOptions::new().overview(overview).open(uri)?)
 }
 
-fn compute(args: &StatsArgs, run: &Run, statistics: &LazyStatistics) -> Result<Statistics, Failure> {
+/// Computes statistics of what is called `name`, as asked for.
+pub(crate) fn compute(
+    name: &str,
+    args: &RunArgs,
+    run: &Run,
+    statistics: &LazyStatistics,
+) -> Result<Statistics, Failure> {
     let trace = Trace::new();
-    let run = if args.run.trace.is_some() { run.clone().traced_by(&trace) } else { run.clone() };
-    let told = if args.run.progress {
+    let run = if args.trace.is_some() { run.clone().traced_by(&trace) } else { run.clone() };
+    let told = if args.progress {
         let (run, _bar) = progress::shown(run);
         run.statistics_with_report(statistics)
     } else {
         run.statistics_with_report(statistics)
     };
     // First, as a run that failed is one to look at.
-    args.run.trace.as_ref().map_or(Ok(()), |path| trace.write(path))?;
+    args.trace.as_ref().map_or(Ok(()), |path| trace.write(path))?;
     let (told, report) = told?;
-    if !args.run.quiet {
-        output::note(format_args!("{}: {report}", args.uri));
+    if !args.quiet {
+        output::note(format_args!("{name}: {report}"));
     }
     Ok(told)
+}
+
+/// Prints what an expression asks for: all, or a number for each band.
+pub(crate) fn print(name: &str, told: &Statistics, asked: &Told, as_json: bool) -> Result<(), Failure> {
+    let all = Asked { quantiles: &[], by_zone: false };
+    let Told::One(one) = asked else {
+        return output::print(&if as_json { json::render(name, told, &all) } else { render(told, &all) });
+    };
+    let numbers: Vec<_> = told.iter().map(|(_, summary)| one(summary)).collect();
+    output::print(&if as_json {
+        json::numbers(&numbers)
+    } else {
+        let number = |number: &Option<Scalar>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        numbers.iter().map(|one| format!("{}\n", number(one))).collect()
+    })
 }
 
 /// From the least to the greatest pixel, as NumPy's `histogram` has it.
@@ -119,8 +140,12 @@ fn render(told: &Statistics, asked: &Asked<'_>) -> String {
 }
 
 fn cells(group: &Group, summary: &Summary, asked: &Asked<'_>) -> Vec<String> {
-    let scalar = |value: Option<Scalar>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
     let float = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
+    let scalar = |value: Option<Scalar>| match value {
+        Some(Scalar::Float(value)) => short(value),
+        Some(value) => value.to_string(),
+        None => "-".to_owned(),
+    };
     let mut cells = vec![group.band.to_string()];
     cells.extend(group.zone.map(|zone| zone.to_string()));
     cells.extend([text::count(summary.count()), text::count(summary.missing())]);

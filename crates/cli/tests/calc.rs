@@ -188,6 +188,48 @@ fn what_the_rasters_do_not_allow_is_a_failure_with_a_mark() {
 }
 
 #[test]
+fn numbers_of_an_expression_are_printed() {
+    let folder = Folder::with_rasters();
+    let calc = |arguments: &[&str]| {
+        let said = folder.swath(&[&["calc"], arguments, &["v=visual.tif", "s=scl.tif", "-q"]].concat());
+        assert_eq!(said.err, "", "{arguments:?}");
+        said.fine()
+    };
+    // Classes are (y + x) % 12, of which 0 is nodata.
+    assert_eq!(calc(&["mean(s)"]), "6\n");
+    assert_eq!(calc(&["count(s * 2)"]), "5500\n");
+    assert_eq!(calc(&["max(s * 2)"]), "22\n");
+    assert_eq!(calc(&["(median(s))"]), "6\n");
+    assert_eq!(calc(&["sum(valid(v))"]), "24000\n24000\n24000\n");
+    assert_eq!(calc(&["mean(v >= 301 - 300)", "--json"]), "[1.0,1.0,1.0]\n");
+    assert_eq!(calc(&["min(mask(s, valid(s), nodata))"]), "none\n");
+    assert!(calc(&["statistics(v)"]).starts_with("band   valid"));
+    let histogram = calc(&["histogram(s, 4, 0, 12)", "--json", "--threads", "2"]);
+    assert!(histogram.contains("\"counts\": [") && histogram.contains("\"below\": 0"), "{histogram}");
+    assert!(calc(&["std(s)", "--explain"]).starts_with("statistics"));
+}
+
+#[test]
+fn numbers_stand_alone_and_go_nowhere_else() {
+    check_error(
+        "scl - mean(scl)",
+        2,
+        expect![[r#"
+            swath: column 7: mean gives numbers, not a raster: it can only be all of an expression; of windows there are coarsen, focal and over
+              scl - mean(scl)
+                    ^^^^^^^^^
+        "#]],
+    );
+    let folder = Folder::with_rasters();
+    let refused = |arguments: &[&str]| folder.swath(&[&["calc"], arguments].concat()).failed(2);
+    assert!(refused(&["mean(s)", "s=scl.tif", "-o", "out.tif"]).contains("leave out -o"));
+    assert!(refused(&["s + 1", "s=scl.tif", "-o", "out.tif", "--json"]).contains("--json is for numbers"));
+    assert!(refused(&["median(s)"]).contains("NAME=URI"));
+    let floats = folder.swath(&["calc", "median(s / 2)", "s=scl.tif"]).failed(1);
+    assert!(floats.contains("cannot count the values of f32"), "{floats}");
+}
+
+#[test]
 fn the_command_line_says_what_is_missing() {
     let folder = Folder::with_rasters();
     expect![[r#"

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::slice::Iter;
 
-use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, Scalar, Term, Values};
+use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, Scalar, Summary, Term, Values};
 
 use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Span};
 use super::complaint::{Complaint, suggestion};
-use super::functions::Function;
+use super::functions::{Function, Numbers, Told};
 
 /// The most values that a list may have when its ranges are written out.
 const VALUES_MAX: usize = 65_536;
@@ -70,8 +70,31 @@ fn unknown(name: &str, place: &Span, known: &[&str]) -> Complaint {
     Complaint::new(place, format!("there is no input {name}{hint}"))
 }
 
+/// What an expression as a whole is to give.
+#[derive(Debug)]
+pub(super) enum Whole {
+    Raster(LazyRaster),
+    Numbers(Numbers),
+}
+
+/// Whether an expression is a call of a function that gives numbers.
+pub(super) fn gives_numbers(expression: &Expr) -> bool {
+    matches!(&expression.inner().kind, Kind::Call(function, _) if function.numbers.is_some())
+}
+
+/// What an expression of `inputs` stands for: a raster, or numbers, where it is a call of a function that gives some.
+pub(super) fn evaluate_whole(expression: &Expr, inputs: &Inputs) -> Evaluated<Whole> {
+    if let Kind::Call(function, arguments) = &expression.inner().kind
+        && let Some(numbers) = function.numbers
+    {
+        let mut arguments = Arguments { function, call: &expression.span, rest: arguments.iter(), inputs };
+        return numbers(&mut arguments).map(Whole::Numbers);
+    }
+    evaluate(expression, inputs).map(Whole::Raster)
+}
+
 /// The raster that an expression of `inputs` stands for.
-pub(super) fn evaluate(expression: &Expr, inputs: &Inputs) -> Evaluated<LazyRaster> {
+fn evaluate(expression: &Expr, inputs: &Inputs) -> Evaluated<LazyRaster> {
     match value(expression, inputs)? {
         Value::Raster(raster) => Ok(raster),
         Value::Scalar(value) => {
@@ -284,6 +307,30 @@ impl<'a> Arguments<'a> {
         self.finish(function(&raster))
     }
 
+    /// One number of each band.
+    pub(super) fn one(&mut self, one: fn(&Summary) -> Option<Scalar>) -> Evaluated<Numbers> {
+        let raster = self.raster()?;
+        Ok(Numbers { statistics: self.finish(raster.statistics())?, told: Told::One(one) })
+    }
+
+    /// One number of each band, for which values must be counted.
+    pub(super) fn counted(&mut self, one: fn(&Summary) -> Option<Scalar>) -> Evaluated<Numbers> {
+        let raster = self.raster()?;
+        let statistics = raster.statistics().and_then(swath::LazyStatistics::value_counts);
+        Ok(Numbers { statistics: self.finish(statistics)?, told: Told::One(one) })
+    }
+
+    /// Numbers are wanted where only a raster can be.
+    pub(super) fn alone(&self) -> Complaint {
+        let name = self.function.name;
+        Complaint::new(
+            self.call,
+            format!(
+                "{name} gives numbers, not a raster: it can only be all of an expression; of windows there are coarsen, focal and over"
+            ),
+        )
+    }
+
     pub(super) fn index(&mut self) -> Evaluated<usize> {
         let expr = self.next()?;
         self.count(expr)
@@ -357,7 +404,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// What the library made of the arguments.
-    pub(super) fn finish(&self, result: swath::Result<LazyRaster>) -> Evaluated<LazyRaster> {
+    pub(super) fn finish<T>(&self, result: swath::Result<T>) -> Evaluated<T> {
         result.map_err(|error| placed(&error, self.call))
     }
 }

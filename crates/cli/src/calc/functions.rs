@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use swath::{ArithmeticOp, DType, Dim, LazyRaster, Overflow, Windows};
+use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow, Scalar, Summary, Windows};
 
 use super::ast::Span;
 use super::complaint::{Complaint, suggestion};
@@ -17,7 +17,28 @@ pub(super) struct Function {
     /// What it gives.
     about: &'static str,
     counts: RangeInclusive<usize>,
-    pub(super) build: fn(&mut Arguments<'_>) -> Result<LazyRaster, Complaint>,
+    /// Of one that gives numbers and no raster, and so can only be all of an expression.
+    pub(super) numbers: Option<Build<Numbers>>,
+    pub(super) build: Build<LazyRaster>,
+}
+
+/// Makes of the arguments what a function gives.
+type Build<T> = fn(&mut Arguments<'_>) -> Result<T, Complaint>;
+
+/// Numbers that an expression asks for.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    pub(crate) statistics: LazyStatistics,
+    pub(crate) told: Told,
+}
+
+/// Which of a raster's statistics.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told {
+    /// All that `swath stats` tells.
+    All,
+    /// One for each band.
+    One(fn(&Summary) -> Option<Scalar>),
 }
 
 /// Arguments are taken in their order: each line reads as the call does.
@@ -27,6 +48,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "isin(x, [values])",
         about: "whether each pixel is one of the values: [8, 9], [4..7] (without 7), [4..=7]",
         counts: 2..=2,
+        numbers: None,
         build: |args| {
             let (x, values) = (args.raster()?, args.values()?);
             args.finish(x.isin(values))
@@ -37,6 +59,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "mask(x, condition, fill)",
         about: "x, but fill where the condition is true; fill is a number, a raster or nodata",
         counts: 3..=3,
+        numbers: None,
         build: |args| {
             let (x, condition, fill) = (args.raster()?, args.raster()?, args.fill()?);
             args.finish(x.mask(&condition, fill))
@@ -47,6 +70,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "where(x, condition, other)",
         about: "x where the condition is true, elsewhere other, as xarray's",
         counts: 3..=3,
+        numbers: None,
         build: |args| {
             let (x, condition, other) = (args.raster()?, args.raster()?, args.fill()?);
             args.finish(x.where_(&condition, other))
@@ -57,6 +81,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "if_else(condition, a, b)",
         about: "a where the condition is true, elsewhere b; each a number or a raster",
         counts: 3..=3,
+        numbers: None,
         build: |args| {
             let (condition, a, b) = (args.raster()?, args.fill()?, args.fill()?);
             args.finish(condition.if_else(a, b))
@@ -67,6 +92,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "valid(x)",
         about: "whether each pixel is one, not nodata",
         counts: 1..=1,
+        numbers: None,
         build: |args| {
             let x = args.raster()?;
             args.finish(x.valid())
@@ -77,6 +103,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "cast(x, dtype, error|saturate|wrap)",
         about: "another dtype, such as u8, i16 or f32; by default a pixel that does not fit is an error",
         counts: 2..=3,
+        numbers: None,
         build: |args| {
             let (x, dtype, overflow) = (
                 args.raster()?,
@@ -91,6 +118,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "minimum(a, b)",
         about: "the lesser of two pixels; each a number or a raster",
         counts: 2..=2,
+        numbers: None,
         build: |args| args.arithmetic(ArithmeticOp::Minimum),
     },
     Function {
@@ -98,6 +126,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "maximum(a, b)",
         about: "the greater of two pixels; each a number or a raster",
         counts: 2..=2,
+        numbers: None,
         build: |args| args.arithmetic(ArithmeticOp::Maximum),
     },
     unary("abs", "abs(x)", "the absolute value", |args| args.function(LazyRaster::abs)),
@@ -122,6 +151,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "with_nodata(x, value)",
         about: "x, of which pixels of this value are none",
         counts: 2..=2,
+        numbers: None,
         build: |args| {
             let (x, value) = (args.raster()?, args.scalar()?);
             args.finish(x.with_nodata(value))
@@ -132,6 +162,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "without_nodata(x)",
         about: "x with all its pixels valid",
         counts: 1..=1,
+        numbers: None,
         build: |args| {
             let x = args.raster()?;
             args.finish(x.without_nodata())
@@ -142,6 +173,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "squeeze(x)",
         about: "x without time and band axes of length 1",
         counts: 1..=1,
+        numbers: None,
         build: |args| {
             let x = args.raster()?;
             args.finish(x.squeeze())
@@ -152,6 +184,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "band(x, index)",
         about: "one band, counted from 0, without the band axis",
         counts: 2..=2,
+        numbers: None,
         build: |args| {
             let (x, index) = (args.raster()?, args.index()?);
             args.finish(x.band(index))
@@ -162,6 +195,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "slice(x, time|band|y|x, start, end)",
         about: "the pixels from start up to, not including, end along an axis",
         counts: 4..=4,
+        numbers: None,
         build: |args| {
             let (x, dim, start, end) = (args.raster()?, args.word("an axis", dim)?, args.index()?, args.index()?);
             args.finish(x.slice(dim, start..end))
@@ -172,6 +206,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "window(x, row0, row1, column0, column1)",
         about: "these rows and columns, without row1 and column1",
         counts: 5..=5,
+        numbers: None,
         build: |args| {
             let x = args.raster()?;
             let [row0, row1, column0, column1] = [args.index()?, args.index()?, args.index()?, args.index()?];
@@ -183,6 +218,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "clip_box(x, left, bottom, right, top)",
         about: "the smallest window that covers a box in units of the CRS",
         counts: 5..=5,
+        numbers: None,
         build: |args| {
             let x = args.raster()?;
             let [left, bottom, right, top] = [args.number()?, args.number()?, args.number()?, args.number()?];
@@ -194,6 +230,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "repeat(x, [band, y, x])",
         about: "each pixel so often; [1, 2, 2] brings 20 m onto a 10 m grid",
         counts: 2..=2,
+        numbers: None,
         build: |args| {
             let (x, factors) = (args.raster()?, args.lengths_of("[band, y, x]")?);
             args.finish(x.repeat(factors))
@@ -204,6 +241,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "coarsen(x, [band, y, x], statistic)",
         about: "one pixel for so many: their mean, sum, count, min, max, median, mode, std, var, first, last, any or all",
         counts: 3..=3,
+        numbers: None,
         build: |args| {
             let (x, factors) = (args.raster()?, args.lengths_of("[band, y, x]")?);
             let statistic = args.word(STATISTICS, statistic)?;
@@ -215,6 +253,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "focal(x, [rows, columns], statistic)",
         about: "the same of the window around each pixel; both sizes are odd",
         counts: 3..=3,
+        numbers: None,
         build: |args| {
             let (x, size) = (args.raster()?, args.lengths_of("[rows, columns]")?);
             let statistic = args.word(STATISTICS, statistic)?;
@@ -226,6 +265,7 @@ static FUNCTIONS: &[Function] = &[
         usage: "over(x, band|time, statistic)",
         about: "the same of all pixels along an axis, which the result lacks",
         counts: 3..=3,
+        numbers: None,
         build: |args| {
             let (x, dim) = (args.raster()?, args.word("an axis", dim)?);
             let statistic = args.word(STATISTICS, statistic)?;
@@ -237,21 +277,61 @@ static FUNCTIONS: &[Function] = &[
         usage: "rechunk(x, [lengths])",
         about: "the same pixels in chunks of these lengths, one for each axis",
         counts: 2..=2,
+        numbers: None,
         build: |args| {
             let (x, lengths) = (args.raster()?, args.lengths()?);
             args.finish(x.rechunk(&lengths))
         },
     },
+    number("count", "count(x)", "alone: how many pixels of each band are valid", |args| {
+        args.one(|told| Some(Scalar::from(told.count())))
+    }),
+    number("sum", "sum(x)", "alone: the sum of each band", |args| args.one(|told| Some(told.sum()))),
+    number("mean", "mean(x)", "alone: the mean of each band", |args| args.one(|told| float(told.mean()))),
+    number("min", "min(x)", "alone: the least pixel of each band", |args| args.one(|told| told.min())),
+    number("max", "max(x)", "alone: the greatest pixel of each band", |args| args.one(|told| told.max())),
+    number("std", "std(x)", "alone: the standard deviation of each band", |args| {
+        args.one(|told| float(told.standard_deviation(0)))
+    }),
+    number("var", "var(x)", "alone: the variance of each band", |args| args.one(|told| float(told.variance(0)))),
+    number("median", "median(x)", "alone: the median of each band, of integers", |args| {
+        args.counted(|told| float(told.median()))
+    }),
+    number("mode", "mode(x)", "alone: the most frequent value of each band, of integers", |args| {
+        args.counted(Summary::mode)
+    }),
+    number("statistics", "statistics(x)", "alone: what swath stats tells", |args| {
+        let statistics = args.raster().and_then(|x| args.finish(x.statistics()))?;
+        Ok(Numbers { statistics, told: Told::All })
+    }),
+    Function {
+        counts: 4..=4,
+        ..number(
+            "histogram",
+            "histogram(x, bins, low, high)",
+            "alone: how many pixels of each band lie in bins of equal width",
+            |args| {
+                let (x, bins, low, high) = (args.raster()?, args.index()?, args.number()?, args.number()?);
+                let bins = args.finish(Bins::new(low, high, bins))?;
+                let statistics = args.finish(x.statistics().and_then(|statistics| statistics.histogram(bins)))?;
+                Ok(Numbers { statistics, told: Told::All })
+            },
+        )
+    },
 ];
 
 /// A function of one raster.
-const fn unary(
-    name: &'static str,
-    usage: &'static str,
-    about: &'static str,
-    build: fn(&mut Arguments<'_>) -> Result<LazyRaster, Complaint>,
-) -> Function {
-    Function { name, usage, about, counts: 1..=1, build }
+const fn unary(name: &'static str, usage: &'static str, about: &'static str, build: Build<LazyRaster>) -> Function {
+    Function { name, usage, about, counts: 1..=1, numbers: None, build }
+}
+
+/// A function of all pixels of a raster.
+const fn number(name: &'static str, usage: &'static str, about: &'static str, numbers: Build<Numbers>) -> Function {
+    Function { name, usage, about, counts: 1..=1, numbers: Some(numbers), build: |args| Err(args.alone()) }
+}
+
+fn float(value: Option<f64>) -> Option<Scalar> {
+    value.map(Scalar::from)
 }
 
 impl Function {

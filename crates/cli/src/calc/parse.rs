@@ -458,7 +458,7 @@ mod tests {
         check_error(
             "ndvi(a, b)",
             expect![[r#"
-                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, minimum, maximum, abs, sign, sqrt, exp, ln, log2, log10, sin, cos, tan, asin, acos, atan, floor, ceil, round, trunc, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, over, rechunk
+                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, minimum, maximum, abs, sign, sqrt, exp, ln, log2, log10, sin, cos, tan, asin, acos, atan, floor, ceil, round, trunc, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, over, rechunk, count, sum, mean, min, max, std, var, median, mode, statistics, histogram
                   ndvi(a, b)
                   ^^^^"#]],
         );

@@ -11,6 +11,12 @@ pub(super) fn render(uri: &str, told: &Statistics, asked: &Asked<'_>) -> String 
     format!("{:#}\n", json!({ "uri": uri, "bands": groups }))
 }
 
+/// A list of a number for each band.
+pub(super) fn numbers(numbers: &[Option<swath::Scalar>]) -> String {
+    let numbers: Vec<_> = numbers.iter().map(|number| Value::from(number.map(scalar))).collect();
+    format!("{}\n", Value::from(numbers))
+}
+
 fn value(group: &Group, summary: &Summary, asked: &Asked<'_>) -> Value {
     let float = |value: Option<f64>| value.map(|value| scalar(value.into()));
     let mut out = Map::new();

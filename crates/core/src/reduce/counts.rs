@@ -13,6 +13,8 @@ pub struct Bins {
     high: f64,
     count: usize,
     width: f64,
+    /// Bins for a unit of value, rounded.
+    per_unit: f64,
 }
 
 impl Bins {
@@ -31,7 +33,7 @@ impl Bins {
         if !(low.is_finite() && high.is_finite() && low < high && (high - low).is_finite()) {
             return Err(Error::invalid(format!("bins from {low} to {high} have no width")));
         }
-        Ok(Self { low, high, count, width: (high - low) / count as f64 })
+        Ok(Self { low, high, count, width: (high - low) / count as f64, per_unit: count as f64 / (high - low) })
     }
 
     /// The edges, one more than there are bins; as NumPy's `linspace`.
@@ -45,7 +47,7 @@ impl Bins {
 
     /// The bin of a value that lies between the outer edges; as NumPy's `histogram`.
     fn of(&self, value: f64) -> usize {
-        let guess = ((value - self.low) / self.width) as usize;
+        let guess = ((value - self.low) * self.per_unit) as usize;
         let bin = guess.min(self.count - 1);
         // The guess is rounded; the edges decide.
         if value < self.edge(bin) {

@@ -48,6 +48,15 @@ impl ExactSum {
         }
     }
 
+    /// Adds a finite float whose lowest bit that is set lies in the range.
+    pub(super) fn add_float(&mut self, value: f64) {
+        let (mantissa, exponent, is_negative) = value.parts();
+        if mantissa != 0 {
+            let zeros = mantissa.trailing_zeros();
+            self.add(mantissa >> zeros, exponent + zeros as i32, is_negative);
+        }
+    }
+
     /// Adds the square of `mantissa` × 2^exponent.
     #[inline]
     pub(super) fn add_square(&mut self, mantissa: u64, exponent: i32) {
@@ -99,7 +108,7 @@ impl ExactSum {
 }
 
 /// A float that can be taken apart.
-pub(super) trait Float: Copy {
+pub(super) trait Float: Copy + Into<f64> {
     /// The powers of two of the least bit and of the greatest that a finite one has.
     const RANGE: (i32, i32);
 

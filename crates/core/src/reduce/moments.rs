@@ -198,9 +198,10 @@ pub(super) trait Summand: Pixel {
     fn gather(pixels: &[Self], nodata: Option<Self>, into: &mut Moments);
 }
 
-/// Integers up to 32 bits: plain loops over a strip, which become vectors.
+/// Integers up to 32 bits: plain loops over a strip, which become vectors. A strip's sum fits `$sum`, a square `$square`,
+/// and so do the sums of its lower and of its upper half.
 macro_rules! narrow {
-    ($($type:ty as $wide:ty),*) => {
+    ($($type:ty: $sum:ty, $wide:ty as $square:ty;)*) => {
         $(impl Summand for $type {
             fn sums() -> [Exact; 2] {
                 [Exact::Integer(0), Exact::Integer(0)]
@@ -212,13 +213,15 @@ macro_rules! narrow {
             }
 
             fn gather(pixels: &[Self], nodata: Option<Self>, into: &mut Moments) {
-                let (mut sum, mut low, mut high) = (0_i64, 0_u64, 0_u64);
+                const HALF: u32 = <$square>::BITS / 2;
+                let (mut sum, mut low, mut high): ($sum, $square, $square) = (0, 0, 0);
                 let (mut least, mut greatest, mut missing) = (<$type>::MAX, <$type>::MIN, 0_u32);
                 let mut add = |pixel: $type| {
-                    let square = (<$wide>::from(pixel) * <$wide>::from(pixel)) as u64;
-                    sum += pixel as i64;
-                    low += square & 0xffff_ffff;
-                    high += square >> 32;
+                    #[allow(clippy::unnecessary_cast, reason = "one body for signed and unsigned")]
+                    let square = (<$wide>::from(pixel) * <$wide>::from(pixel)) as $square;
+                    sum += <$sum>::from(pixel);
+                    low += square & (<$square>::MAX >> HALF);
+                    high += square >> HALF;
                 };
                 match nodata {
                     None => {
@@ -240,7 +243,7 @@ macro_rules! narrow {
                 }
                 let count = pixels.len() as u64 - u64::from(missing);
                 into.missing += u64::from(missing);
-                into.add_integers(count, i128::from(sum), i128::from(low) + (i128::from(high) << 32));
+                into.add_integers(count, i128::from(sum), i128::from(low) + (i128::from(high) << HALF));
                 if count > 0 {
                     into.widen(least.to_scalar(), greatest.to_scalar());
                 }
@@ -248,7 +251,14 @@ macro_rules! narrow {
         })*
     };
 }
-narrow!(u8 as u32, u16 as u32, u32 as u64, i8 as i32, i16 as i32, i32 as i64);
+narrow!(
+    u8: i32, u32 as u32;
+    u16: i32, u32 as u32;
+    u32: i64, u64 as u64;
+    i8: i32, i32 as u32;
+    i16: i32, i32 as u32;
+    i32: i64, i64 as u64;
+);
 
 /// A bool counts as 0 or 1.
 impl Summand for bool {
@@ -315,50 +325,224 @@ macro_rules! long {
     };
 }
 
-macro_rules! floats {
-    ($($type:ty),*) => {
-        $(impl Summand for $type {
-            fn sums() -> [Exact; 2] {
-                let (least, greatest) = <$type as Float>::RANGE;
-                [ExactSum::new(least, greatest), ExactSum::new(2 * least, 2 * greatest)].map(Exact::Digits)
-            }
+/// What is gathered of floats one by one.
+fn gather_each<T: Summand + Float>(pixels: &[T], nodata: Option<T>, into: &mut Moments) {
+    let (Exact::Digits(sum), Exact::Digits(squares)) = (&mut into.sum, &mut into.squares) else { return };
+    let mut extremes: Option<(f64, f64)> = None;
+    for pixel in pixels.iter().copied() {
+        if nodata.is_some_and(|nodata| pixel == nodata || pixel.is_nan()) {
+            into.missing += 1;
+            continue;
+        }
+        into.count += 1;
+        let value: f64 = pixel.into();
+        if value.is_nan() {
+            into.nan += 1;
+            continue;
+        }
+        let (least, greatest) = extremes.unwrap_or((value, value));
+        extremes = Some((
+            if value.total_cmp(&least).is_lt() { value } else { least },
+            if value.total_cmp(&greatest).is_gt() { value } else { greatest },
+        ));
+        if value.is_infinite() {
+            into.infinite[usize::from(value > 0.0)] += 1;
+            continue;
+        }
+        let (mantissa, exponent, is_negative) = pixel.parts();
+        sum.add(mantissa, exponent, is_negative);
+        squares.add_square(mantissa, exponent);
+    }
+    if let Some((least, greatest)) = extremes {
+        into.widen(Scalar::Float(least), Scalar::Float(greatest));
+    }
+}
 
-            fn index(self) -> usize {
-                0
-            }
+fn float_sums<T: Float>() -> [Exact; 2] {
+    let (least, greatest) = T::RANGE;
+    [ExactSum::new(least, greatest), ExactSum::new(2 * least, 2 * greatest)].map(Exact::Digits)
+}
 
-            fn gather(pixels: &[Self], nodata: Option<Self>, into: &mut Moments) {
-                let mut extremes: Option<($type, $type)> = None;
-                let (Exact::Digits(sum), Exact::Digits(squares)) = (&mut into.sum, &mut into.squares) else { return };
-                for pixel in pixels.iter().copied() {
-                    if nodata.is_some_and(|nodata| pixel == nodata || pixel.is_nan()) {
-                        into.missing += 1;
-                        continue;
-                    }
-                    into.count += 1;
-                    if pixel.is_nan() {
-                        into.nan += 1;
-                        continue;
-                    }
-                    let (least, greatest) = extremes.unwrap_or((pixel, pixel));
-                    extremes = Some((
-                        if pixel.total_cmp(&least).is_lt() { pixel } else { least },
-                        if pixel.total_cmp(&greatest).is_gt() { pixel } else { greatest },
-                    ));
-                    if pixel.is_infinite() {
-                        into.infinite[usize::from(pixel > 0.0)] += 1;
-                        continue;
-                    }
-                    let (mantissa, exponent, is_negative) = pixel.parts();
-                    sum.add(mantissa, exponent, is_negative);
-                    squares.add_square(mantissa, exponent);
-                }
-                if let Some((least, greatest)) = extremes {
-                    into.widen(least.to_scalar(), greatest.to_scalar());
-                }
+impl Summand for f64 {
+    fn sums() -> [Exact; 2] {
+        float_sums::<Self>()
+    }
+
+    fn index(self) -> usize {
+        0
+    }
+
+    fn gather(pixels: &[Self], nodata: Option<Self>, into: &mut Moments) {
+        gather_each(pixels, nodata, into);
+    }
+}
+
+impl Summand for f32 {
+    fn sums() -> [Exact; 2] {
+        float_sums::<Self>()
+    }
+
+    fn index(self) -> usize {
+        0
+    }
+
+    fn gather(pixels: &[Self], nodata: Option<Self>, into: &mut Moments) {
+        for strip in pixels.chunks(alike::STRIP) {
+            if !alike::gather(strip, nodata, into) {
+                gather_each(strip, nodata, into);
             }
-        })*
-    };
+        }
+    }
 }
 long!(u64, i64);
-floats!(f32, f64);
+
+/// Floats of like size, whose sum is exact in `f64` in any order, so that loops become vectors.
+///
+/// Of 2¹⁰ `f32` between 2^l and 2^(l + 19), each is a multiple of 2^(l - 23), and any sum of them lies below
+/// 2^(l + 30): 53 bits. Their squares are multiples of 2^(2 l - 46) below 2^(2 l + 40), too wide for that; each is split
+/// at 2^(2 l - 3), and the sums of either half have less than 53 bits again.
+mod alike {
+    use super::{Exact, Moments, Scalar};
+
+    /// Pixels that are summed at once.
+    pub(super) const STRIP: usize = 1 << 10;
+
+    /// The most powers of two between the least and the greatest.
+    const SPREAD_MAX: u32 = 19;
+
+    /// As many sums as vectors have lanes, and some to hide their latency.
+    const LANES: usize = 8;
+
+    /// Bits of a float whose order as integers is that of `total_cmp`.
+    fn ordered(bits: u32) -> i32 {
+        let bits = bits as i32;
+        bits ^ ((bits >> 31) as u32 >> 1) as i32
+    }
+
+    /// Adds up to [`STRIP`] pixels, or tells that they are not alike.
+    pub(super) fn gather(pixels: &[f32], nodata: Option<f32>, into: &mut Moments) -> bool {
+        let mut valid = [0.0; STRIP];
+        let valid = &mut valid[..pixels.len()];
+        let (mut missing, mut most, mut fewest) = (0_u32, 0_u32, u32::MAX);
+        let (mut least, mut greatest) = (i32::MAX, i32::MIN);
+        for (valid, pixel) in valid.iter_mut().zip(pixels) {
+            // What is missing counts as 0, and for no extreme.
+            let is_missing = nodata.is_some_and(|nodata| *pixel == nodata || pixel.is_nan());
+            *valid = if is_missing { 0.0 } else { *pixel };
+            missing += u32::from(is_missing);
+            let magnitude = valid.to_bits() & (u32::MAX >> 1);
+            most = most.max(magnitude);
+            // 0 is a multiple of anything.
+            fewest = fewest.min(magnitude.wrapping_sub(1));
+            least = least.min(if is_missing { i32::MAX } else { ordered(pixel.to_bits()) });
+            greatest = greatest.max(if is_missing { i32::MIN } else { ordered(pixel.to_bits()) });
+        }
+        // Exponents; those of subnormals are that of the least normal.
+        let (high, low) = ((most >> 23).max(1), (fewest.wrapping_add(1) >> 23).max(1));
+        let is_finite = most < f32::INFINITY.to_bits();
+        if !is_finite || most > 0 && high - low > SPREAD_MAX {
+            return false;
+        }
+        let (Exact::Digits(sum), Exact::Digits(squares)) = (&mut into.sum, &mut into.squares) else { return false };
+        // Adding this and taking it off again leaves of a square what lies above the last bit.
+        let split = 1.5 * f64::from_bits(u64::from(2 * low + 1023 - 3 - 2 * 127 + 52) << 52);
+        let mut sums = [[0.0_f64; LANES]; 3];
+        let mut add = |pixels: &[f32]| {
+            for (lane, pixel) in pixels.iter().enumerate() {
+                let pixel = f64::from(*pixel);
+                let square = pixel * pixel;
+                let upper = (square + split) - split;
+                sums[0][lane] += pixel;
+                sums[1][lane] += upper;
+                sums[2][lane] += square - upper;
+            }
+        };
+        let (whole, rest) = valid.as_chunks::<LANES>();
+        whole.iter().for_each(|pixels| add(pixels));
+        add(rest);
+        let [sum_of, upper, lower] = sums.map(|lanes| lanes.iter().sum::<f64>());
+        sum.add_float(sum_of);
+        squares.add_float(upper);
+        squares.add_float(lower);
+        let count = pixels.len() as u64 - u64::from(missing);
+        into.count += count;
+        into.missing += u64::from(missing);
+        if count > 0 {
+            let float = |ordered: i32| f32::from_bits(self::ordered(ordered as u32) as u32);
+            into.widen(Scalar::Float(float(least).into()), Scalar::Float(float(greatest).into()));
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Floats from 2^first to 2^(first + spread), signs and zeros among them.
+    fn floats(first: i32, spread: i32, seed: u64) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 33
+        };
+        let float = |random: u64| match random % 17 {
+            0 => 0.0,
+            1 => -0.0,
+            _ => {
+                let exponent = (random / 17) as i32 % (spread + 1) + first;
+                let mantissa = 1.0 + (random >> 8) as f64 / 2f64.powi(24) % 1.0;
+                (mantissa * 2f64.powi(exponent) * if random & 128 == 0 { 1.0 } else { -1.0 }) as f32
+            }
+        };
+        (0..alike::STRIP).map(|_| float(next())).collect()
+    }
+
+    #[test]
+    fn floats_of_like_size_are_summed_as_exactly_as_one_by_one() {
+        let mut alike_count = 0;
+        for (first, spread) in [(0, 0), (-3, 10), (-126, 19), (-149, 20), (100, 19), (108, 19), (-10, 20), (-10, 40)] {
+            for (seed, nodata) in [(1, None), (2, Some(0.0)), (3, Some(f32::NAN)), (4, None)] {
+                let pixels = floats(first, spread, seed);
+                let (mut together, mut each) = (Moments::new::<f32>(), Moments::new::<f32>());
+                if !alike::gather(&pixels, nodata, &mut together) {
+                    assert!(spread > 18, "2^{first} and {spread} more are alike");
+                    continue;
+                }
+                alike_count += 1;
+                gather_each(&pixels, nodata, &mut each);
+                assert_eq!(together.sum.value(), each.sum.value(), "2^{first} and {spread} more");
+                assert_eq!(together.squares.value(), each.squares.value(), "2^{first} and {spread} more");
+                assert_eq!((together.count, together.missing), (each.count, each.missing));
+                let bits = |ends: Option<(Scalar, Scalar)>| ends.map(|(a, b)| [a, b].map(|end| end.to_f64().to_bits()));
+                assert_eq!(bits(together.extremes), bits(each.extremes));
+            }
+        }
+        assert!(alike_count > 12, "{alike_count} would test little");
+    }
+
+    #[test]
+    fn ends_of_integers_are_summed_without_overflow() {
+        fn check<T: Summand>(pixel: T, nodata: Option<T>) {
+            let mut moments = Moments::new::<T>();
+            moments.add(&[pixel; 100_000], nodata);
+            let value = match pixel.to_scalar() {
+                Scalar::Int(value) => value,
+                _ => 1,
+            };
+            assert_eq!(moments.sum(), Scalar::Int(100_000 * value));
+            assert_eq!(moments.squares.value().0, BigInt::from(value) * value * 100_000);
+            assert_eq!((moments.min(), moments.max()), (Some(pixel.to_scalar()), Some(pixel.to_scalar())));
+            assert_eq!(moments.variance(0), Some(0.0));
+        }
+        check(u8::MAX, None);
+        check(i8::MIN, Some(0));
+        check(u16::MAX, Some(0));
+        check(i16::MIN, None);
+        check(u32::MAX, None);
+        check(i32::MIN, Some(i32::MAX));
+        check(u64::MAX, None);
+        check(i64::MIN, Some(0));
+        check(true, None);
+    }
+}
