@@ -244,6 +244,78 @@ fn integers_at_the_ends_of_their_dtypes_stay_exact() {
 }
 
 #[test]
+fn shifts_lose_no_bit_and_fields_of_bits_are_unsigned() {
+    let quality = row(&[0b1011_0110u8, 0xff, 0]);
+    assert_eq!((&quality << 4).dtype(), DType::U16);
+    gives(&(&quality << 4), &[0b1011_0110_0000u16, 0xff0, 0]);
+    gives(&(&quality >> 3), &[0b10110u8, 0b11111, 0]);
+    gives(&quality.bits(1..4).unwrap(), &[0b011u8, 0b111, 0]);
+    gives(&quality.bits(0..8).unwrap(), &[0b1011_0110u8, 0xff, 0]);
+    gives(&quality.bit(7).unwrap(), &[true, true, false]);
+    // Two's complement, and rounded down.
+    gives(&row(&[-1i16, -300, 5]).bits(12..16).unwrap(), &[15u8, 15, 0]);
+    gives(&row(&[-1i16, -300, 5]).shr(2).unwrap(), &[-1i16, -75, 1]);
+    gives(&row(&[u64::MAX, 1]).bits(60..64).unwrap(), &[15u8, 0]);
+    gives(&row(&[i64::MIN, -1]).bits(1..64).unwrap(), &[1u64 << 62, (1 << 63) - 1]);
+    let valid = quality.with_nodata(0xff).unwrap();
+    gives(&valid.bit(1).unwrap(), &[true, false, false]);
+    assert!(valid.bits(0..2).unwrap().nodata().is_some());
+    refused(quality.bits(4..9), &["4..9", "u8", "0..8"]);
+    refused(row(&[1f32]).bits(0..1), &["f32", "integers"]);
+    refused((&quality << 64).check(), &["64 bits", "at most"]);
+    refused(row(&[u64::MAX]).shl(1), &["64 bits holds"]);
+}
+
+#[test]
+fn powers_of_two_divide_as_other_numbers_do() {
+    let numbers: Vec<i32> = (-70..70).chain([i32::MIN, i32::MAX]).collect();
+    for power in [1, 2, 8, 1 << 30] {
+        // Divisors in pixels are not known to be powers of two.
+        let (a, b) = (row(&numbers), row(&vec![power; numbers.len()]));
+        let quotient = |divisor: swath::Term| {
+            let (quotient, rest) = (a.floor_div(divisor.clone()).unwrap(), a.rem(divisor).unwrap());
+            let both = quotient.cast(DType::I64, Overflow::Error).unwrap() * 1000
+                + rest.cast(DType::I64, Overflow::Error).unwrap();
+            let both = both.check().unwrap().cast(DType::I64, Overflow::Error).unwrap();
+            both.compute().unwrap().data().as_slice::<i64>().unwrap().to_vec()
+        };
+        let pixels = b.without_nodata().unwrap();
+        assert_eq!(quotient(power.into()), quotient((&pixels).into()), "by {power}");
+    }
+}
+
+#[test]
+fn a_choice_takes_the_first_condition_that_holds() {
+    let x = row(&[1u8, 5, 9]);
+    let low = x.lt(3).unwrap();
+    let mid = x.lt(6).unwrap();
+    gives(&swath::when(&low).then(0).when(&mid).then(1).otherwise(300).unwrap(), &[0u16, 1, 300]);
+    gives(&swath::when(&low).then(-1).otherwise(-2).unwrap(), &[-1i8, -2, -2]);
+    gives(&swath::when(&mid).then(7).when(&low).then(8).otherwise(&x).unwrap(), &[7u8, 7, 9]);
+    refused(swath::when(&low).then(300).otherwise(&x), &["300", "u8"]);
+    refused(swath::when(&x).then(1).otherwise(2), &["bool"]);
+}
+
+#[test]
+fn what_is_put_together_keeps_the_rules_of_its_parts() {
+    let holes = row(&[f32::NAN, 2.0, -9.0, f32::INFINITY]).with_nodata(-9).unwrap();
+    gives(&holes.is_nan().unwrap(), &[false, false, false, false]);
+    gives(&row(&[f32::NAN, 2.0]).is_nan().unwrap(), &[true, false]);
+    gives(&row(&[1u8]).is_nan().unwrap(), &[false]);
+    gives(&holes.is_finite().unwrap(), &[false, true, false, false]);
+    gives(&holes.fill_nodata(0.5).unwrap(), &[0.5f32, 2.0, 0.5, f32::INFINITY]);
+    assert_eq!(holes.fill_nodata(0.5).unwrap().nodata(), None);
+    gives(&row(&[3u8]).fill_nodata(7).unwrap(), &[3u8]);
+    gives(&row(&[-5i16, 50, 500]).clamp(0, 100).unwrap(), &[0u8, 50, 100]);
+    gives(&row(&[f32::NAN, 7.0]).clamp(0, 1.5).unwrap(), &[f32::NAN, 1.5]);
+    refused(row(&[1u8]).clamp(5, 4), &["5", "greater than 4"]);
+    gives(&row(&[3.0f64, 0.0]).hypot(4).unwrap(), &[5.0, 4.0]);
+    gives(&row(&[1.0f32, -1.0]).atan2(0.0).unwrap(), &[std::f32::consts::FRAC_PI_2, -std::f32::consts::FRAC_PI_2]);
+    gives(&row(&[1000u16, 0]).scale_offset(0.25, -0.5).unwrap(), &[249.5f32, -0.5]);
+    gives(&row(&[900u16, 1, 0]).normalized_difference(&row(&[300u16, 2, 0])).unwrap(), &[0.5f32, -1.0 / 3.0, f32::NAN]);
+}
+
+#[test]
 fn literals_beyond_the_result_are_refused() {
     refused(row(&[1u8]).mul(1e300), &["*", "beyond f32", "F64"]);
     gives(&row(&[2.0f64]).mul(1e300).unwrap(), &[2e300]);

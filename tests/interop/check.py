@@ -149,6 +149,13 @@ def arithmetic_is_that_of_numpy(world):
         check(f"sqrt({red}) * 0.5 - abs({green} - 128)", np.sqrt(single[0]) * np.float32(0.5) - np.abs(g - 128).astype("float32"), "root")
         check(f"maximum({red}, minimum({green}, {blue}))", np.maximum(r, np.minimum(g, b)).astype("uint8"), "extremes")
         check(f"{red} > {green}", (r > g).astype("uint8"), "compare")
+        check(f"({red} << 3) - ({green} >> 2)", ((r << 3) - (g >> 2)).astype("int16"), "shift")
+        check(f"bits({red} - {green}, 2, 5)", ((r - g) >> 2 & 7).astype("uint8"), "bits")
+        check(f"bit({red}, 6) & !bit({blue}, 0)", (((r >> 6) & 1 == 1) & (b & 1 == 0)).astype("uint8"), "bit")
+        check(f"clamp({red} - {green}, -5, 90)", np.clip(r - g, -5, 90).astype("int8"), "clamp")
+        check(f"when({red} > 200, 1, {green} > 100, 2, 3)", np.select([r > 200, g > 100], [1, 2], 3).astype("uint8"), "when")
+        wide = [band.astype("float64") for band in visual]
+        check(f"cast(hypot(cast({red}, f64), {green}) * 1000, u32)", (np.hypot(wide[0], wide[1]) * 1000).astype("uint32"), "hypot")
         holes = np.where((r == 0) | (g == 0), 0, r + g).astype("uint16")
         check("with_nodata(band(v, 0), 0) + with_nodata(band(v, 1), 0)", holes, "nodata")
         check("without_nodata(v) * (scl == 4)", np.where(scl == 4, visual, 0).astype("uint8"), "condition")

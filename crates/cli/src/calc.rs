@@ -49,7 +49,7 @@ Examples:
 pub(crate) fn help() -> String {
     format!(
         "Functions:\n{}\n\
-         Operators, the tightest first: **; - ~ or ! before a raster; * / // %; + -; &; ^; |;\n\
+         Operators, the tightest first: **; - ~ or ! before a raster; * / // %; + -; << >>; &; ^; |;\n\
          < <= > >= == !=; not; and; or. As in NumPy, & and | bind tighter than comparisons:\n\
          write (a > 1) & (b < 2), or a > 1 and b < 2.\n\
          Integers cannot overflow: results have the smallest dtype that holds them; / gives floats.\n\n\

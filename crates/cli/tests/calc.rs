@@ -140,10 +140,10 @@ fn what_is_wrong_with_the_text_is_a_usage_error_with_a_mark() {
         "visual << scl",
         2,
         expect![[r#"
-        swath: column 8: << is not available yet: multiply, or divide with //
-          visual << scl
-                 ^^
-    "#]],
+            swath: column 11: pixels are shifted by a number of bits from 0 to 63, as in x << 3
+              visual << scl
+                        ^^^
+        "#]],
     );
     check_error(
         "8 < scl < 10",

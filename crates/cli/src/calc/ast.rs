@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Not(Invert, Box<Expr>),
     Negative(Box<Expr>),
     Arithmetic(ArithmeticOp, Box<Expr>, Box<Expr>),
+    /// By so many bits.
+    Shift(Shift, Box<Expr>, u32),
     Logic(Logic, Box<Expr>, Box<Expr>),
     Compare(Compare, Box<Expr>, Box<Expr>),
     Call(&'static Function, Vec<Expr>),
@@ -46,6 +48,13 @@ pub(super) struct Element {
 pub(super) enum Invert {
     Symbol,
     Word,
+}
+
+/// `<<` and `>>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shift {
+    Left,
+    Right,
 }
 
 /// What combines two conditions, or the bits of two integers; the words are for conditions.
@@ -140,6 +149,8 @@ impl fmt::Display for Expr {
             Kind::Not(Invert::Word, input) => write!(f, "(not {input})"),
             Kind::Negative(input) => write!(f, "(- {input})"),
             Kind::Arithmetic(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),
+            Kind::Shift(Shift::Left, input, bits) => write!(f, "(<< {input} {bits})"),
+            Kind::Shift(Shift::Right, input, bits) => write!(f, "(>> {input} {bits})"),
             Kind::Logic(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),
             Kind::Compare(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),
             Kind::Call(function, arguments) => {

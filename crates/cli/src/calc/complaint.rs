@@ -43,11 +43,12 @@ impl Complaint {
     }
 }
 
-/// `; did you mean …?` where one of the known words is close, else the list of them.
+/// `; did you mean …?` where one of the known words is close, else the list of them, or where it is.
 pub(super) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let near = known.clone().map(|candidate| (distance(word, candidate), candidate)).min();
     match near {
         Some((edits, candidate)) if edits <= 2 && edits < word.len() => format!("; did you mean {candidate}?"),
+        Some(_) if known.clone().count() > 20 => "; swath calc --help lists them".to_owned(),
         Some(_) => format!("; known are {}", known.collect::<Vec<_>>().join(", ")),
         None => String::new(),
     }

@@ -5,7 +5,7 @@ use std::slice::Iter;
 
 use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, Scalar, Summary, Term, Values};
 
-use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Span};
+use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Shift, Span};
 use super::complaint::{Complaint, suggestion};
 use super::functions::{Function, Numbers, Told};
 
@@ -44,7 +44,9 @@ fn collect_names<'a>(expr: &'a Expr, known: &[&str], used: &mut Vec<&'a str>) ->
                 last.iter().try_for_each(|(last, _)| collect_names(last, known, used))?;
             }
         }
-        Kind::Group(inner) | Kind::Not(_, inner) | Kind::Negative(inner) => collect_names(inner, known, used)?,
+        Kind::Group(inner) | Kind::Not(_, inner) | Kind::Negative(inner) | Kind::Shift(_, inner, _) => {
+            collect_names(inner, known, used)?;
+        }
         Kind::Logic(_, left, right) | Kind::Compare(_, left, right) | Kind::Arithmetic(_, left, right) => {
             collect_names(left, known, used)?;
             collect_names(right, known, used)?;
@@ -128,6 +130,14 @@ fn value(expr: &Expr, inputs: &Inputs) -> Evaluated<Value> {
                 combined.map_err(|error| placed(&error, &expr.span))?
             }
         },
+        Kind::Shift(op, input, bits) => {
+            let input = evaluate(input, inputs)?;
+            let shifted = match op {
+                Shift::Left => input.shl(*bits),
+                Shift::Right => input.shr(*bits),
+            };
+            shifted.map_err(|error| placed(&error, &expr.span))?
+        }
         Kind::Logic(op, left, right) => logic(*op, left, right, &expr.span, inputs)?,
         Kind::Compare(op, left, right) => compare(*op, left, right, &expr.span, inputs)?,
         Kind::Call(function, arguments) => {
@@ -307,6 +317,21 @@ impl<'a> Arguments<'a> {
         self.finish(function(&raster))
     }
 
+    /// A raster or a number.
+    pub(super) fn term(&mut self) -> Evaluated<Term> {
+        Ok(term(value(self.next()?, self.inputs)?))
+    }
+
+    /// The place of a bit.
+    pub(super) fn bit(&mut self) -> Evaluated<u32> {
+        self.index().map(|index| u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// How many arguments were not taken yet.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// One number of each band.
     pub(super) fn one(&mut self, one: fn(&Summary) -> Option<Scalar>) -> Evaluated<Numbers> {
         let raster = self.raster()?;
@@ -471,6 +496,22 @@ mod tests {
         check("isin(scl, [1, 4..7, 9..=10])", "isin [1, 4, 5, 6, 9, 10], [1, 8, 6] bool");
         check("isin(scl, [2 * 4, -(-9)])", "isin [8, 9], [1, 8, 6] bool");
         check("mask(visual, isin(scl, [8, 9]), 0)", "mask with 0, [3, 8, 6] u8");
+        check("clamp(coarse, -3, 300)", "minimum 300, [1, 4, 3] i16");
+        check("clamp(scl, 0, 5)", "minimum 5, [1, 8, 6] u8");
+        check("hypot(refl, 3)", "hypot 3, [1, 8, 6] f32");
+        check("atan2(scl, refl)", "atan2, [1, 8, 6] f32");
+        check("when(scl > 4, 0, scl > 2, 1, 400)", "if else, [1, 8, 6] u16");
+        check("when(scl > 4, visual, 7)", "where, other 7, [3, 8, 6] u8");
+        check("bits(scl, 2, 4)", "% 4, [1, 8, 6] u8");
+        check("bit(coarse, 15)", "> 0, [1, 4, 3] bool");
+        check("coarse << 3", "* 8, [1, 4, 3] i32");
+        check("scl >> 3", "// 8, [1, 8, 6] u8");
+        check("scale_offset(scl, 0.5, 1)", "+ 1, [1, 8, 6] f32");
+        check("normalized_difference(scl, refl)", "/, [1, 8, 6] f32");
+        check("is_nan(refl)", "!=, [1, 8, 6] bool");
+        check("is_finite(refl)", "< inf, [1, 8, 6] bool");
+        check("is_finite(visual)", "valid, [3, 8, 6] bool");
+        check("fill_nodata(visual, 9)", "where, other 9, [3, 8, 6] u8");
         check("mask(visual, scl > 3, nodata)", "mask with 0, [3, 8, 6] u8");
         check("mask(scl, scl > 3, squeeze(scl))", "if else, [1, 8, 6] u8");
         check("where(visual, squeeze(scl) > 3, 7)", "where, other 7, [3, 8, 6] u8");

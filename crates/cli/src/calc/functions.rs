@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow, Scalar, Summary, Windows};
+use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow, Scalar, Summary, Windows, when};
 
 use super::ast::Span;
 use super::complaint::{Complaint, suggestion};
@@ -40,6 +40,9 @@ pub(crate) enum Told {
     /// One for each band.
     One(fn(&Summary) -> Option<Scalar>),
 }
+
+/// Of arguments, as many as one likes.
+const ANY: usize = usize::MAX;
 
 /// Arguments are taken in their order: each line reads as the call does.
 static FUNCTIONS: &[Function] = &[
@@ -129,6 +132,96 @@ static FUNCTIONS: &[Function] = &[
         numbers: None,
         build: |args| args.arithmetic(ArithmeticOp::Maximum),
     },
+    Function {
+        name: "clamp",
+        usage: "clamp(x, low, high)",
+        about: "x, but low where it is less, and high where it is greater; each a number or a raster",
+        counts: 3..=3,
+        numbers: None,
+        build: |args| {
+            let (x, low, high) = (args.raster()?, args.term()?, args.term()?);
+            args.finish(x.clamp(low, high))
+        },
+    },
+    Function {
+        name: "hypot",
+        usage: "hypot(a, b)",
+        about: "the root of the sum of both squares; each a number or a raster",
+        counts: 2..=2,
+        numbers: None,
+        build: |args| args.arithmetic(ArithmeticOp::Hypot),
+    },
+    Function {
+        name: "atan2",
+        usage: "atan2(y, x)",
+        about: "the angle in radians of the point (x, y); each a number or a raster",
+        counts: 2..=2,
+        numbers: None,
+        build: |args| args.arithmetic(ArithmeticOp::Atan2),
+    },
+    Function {
+        name: "when",
+        usage: "when(condition, a, …, otherwise)",
+        about: "a where the condition is true, else by further pairs of condition and value, else the last",
+        counts: 3..=ANY,
+        numbers: None,
+        build: |args| {
+            let mut choice = when(&args.raster()?).then(args.fill()?);
+            while args.left() > 1 {
+                choice = choice.when(&args.raster()?).then(args.fill()?);
+            }
+            let otherwise = args.fill()?;
+            args.finish(choice.otherwise(otherwise))
+        },
+    },
+    Function {
+        name: "bits",
+        usage: "bits(x, first, end)",
+        about: "the bits from first up to, not including, end of an integer, the lowest being 0",
+        counts: 3..=3,
+        numbers: None,
+        build: |args| {
+            let (x, first, end) = (args.raster()?, args.bit()?, args.bit()?);
+            args.finish(x.bits(first..end))
+        },
+    },
+    Function {
+        name: "bit",
+        usage: "bit(x, index)",
+        about: "whether a bit of an integer is set, the lowest being 0",
+        counts: 2..=2,
+        numbers: None,
+        build: |args| {
+            let (x, index) = (args.raster()?, args.bit()?);
+            args.finish(x.bit(index))
+        },
+    },
+    Function {
+        name: "scale_offset",
+        usage: "scale_offset(x, scale, offset)",
+        about: "x times the scale, plus the offset",
+        counts: 3..=3,
+        numbers: None,
+        build: |args| {
+            let (x, scale, offset) = (args.raster()?, args.number()?, args.number()?);
+            args.finish(x.scale_offset(scale, offset))
+        },
+    },
+    Function {
+        name: "normalized_difference",
+        usage: "normalized_difference(a, b)",
+        about: "(a - b) / (a + b)",
+        counts: 2..=2,
+        numbers: None,
+        build: |args| {
+            let (a, b) = (args.raster()?, args.raster()?);
+            args.finish(a.normalized_difference(&b))
+        },
+    },
+    unary("is_nan", "is_nan(x)", "whether each pixel is NaN", |args| args.function(LazyRaster::is_nan)),
+    unary("is_finite", "is_finite(x)", "whether each pixel is valid, not NaN and not infinite", |args| {
+        args.function(LazyRaster::is_finite)
+    }),
     unary("abs", "abs(x)", "the absolute value", |args| args.function(LazyRaster::abs)),
     unary("sign", "sign(x)", "-1, 0 or 1", |args| args.function(LazyRaster::sign)),
     unary("sqrt", "sqrt(x)", "the square root", |args| args.function(LazyRaster::sqrt)),
@@ -155,6 +248,17 @@ static FUNCTIONS: &[Function] = &[
         build: |args| {
             let (x, value) = (args.raster()?, args.scalar()?);
             args.finish(x.with_nodata(value))
+        },
+    },
+    Function {
+        name: "fill_nodata",
+        usage: "fill_nodata(x, value)",
+        about: "x with this value where it is nodata, and no nodata",
+        counts: 2..=2,
+        numbers: None,
+        build: |args| {
+            let (x, value) = (args.raster()?, args.scalar()?);
+            args.finish(x.fill_nodata(value))
         },
     },
     Function {
@@ -355,6 +459,7 @@ impl Function {
         let (least, most) = (self.counts.start(), self.counts.end());
         let wanted = match (least, most) {
             (1, 1) => "1 argument".to_owned(),
+            (_, &ANY) => format!("{least} arguments or more"),
             _ if least == most => format!("{least} arguments"),
             _ => format!("{least} or {most} arguments"),
         };

@@ -8,7 +8,7 @@ use pest::iterators::Pair;
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 use swath::{ArithmeticOp, Scalar};
 
-use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Span};
+use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Shift, Span};
 use super::complaint::Complaint;
 use super::functions::Function;
 
@@ -203,6 +203,15 @@ fn infixed(left: Parsed<Expr>, op: Pair<'_, Rule>, right: Parsed<Expr>) -> Parse
             let span = left.span.start..right.span.end;
             return Ok(Expr { span, kind: Kind::Arithmetic(how, Box::new(left), Box::new(right)) });
         }
+        Rule::shift => {
+            let how = if op.as_str().trim_end() == "<<" { Shift::Left } else { Shift::Right };
+            let span = left.span.start..right.span.end;
+            let Kind::Scalar(Scalar::Int(bits @ 0..=63)) = right.inner().kind else {
+                let message = "pixels are shifted by a number of bits from 0 to 63, as in x << 3";
+                return Err(Complaint::new(&right.span, message));
+            };
+            return Ok(Expr { span, kind: Kind::Shift(how, Box::new(left), bits as u32) });
+        }
         Rule::compare => return comparison(left, op.as_str().trim_end(), &place, right),
         Rule::and => Logic::And,
         Rule::or => Logic::Or,
@@ -259,7 +268,6 @@ fn no_operator(place: &Span, symbol: &str) -> Complaint {
         "&&" => Complaint::new(place, "there is no &&: use & or and"),
         "||" => Complaint::new(place, "there is no ||: use | or or"),
         "=" => Complaint::new(place, "there is no =: use == to compare"),
-        "<<" | ">>" => Complaint::new(place, format!("{symbol} is not available yet: multiply, or divide with //")),
         _ => Complaint::new(place, format!("there is no {symbol}")),
     }
 }
@@ -302,6 +310,8 @@ mod tests {
         check("2 ** -a ** b", "(** 2 (- (** a b)))");
         check("a * -b + - -c", "(+ (* a (- b)) (- (- c)))");
         check("+a - -1.5", "(- a -1.5)");
+        check("a + b << 3 & c", "(& (<< (+ a b) 3) c)");
+        check("a >> 2 >> (1)", "(>> (>> a 2) 1)");
         check("a + 1 > b & c", "(> (+ a 1) (& b c))");
         check("~a + b", "(+ (~ a) b)");
         check("(nir - red) / (nir + red) > 0.3", "(> (/ (- nir red) (+ nir red)) 0.3)");
@@ -364,11 +374,11 @@ mod tests {
     #[test]
     fn operators_that_are_missing_are_named() {
         check_error(
-            "a << 2",
+            "a << b",
             expect![[r#"
-            column 3: << is not available yet: multiply, or divide with //
-              a << 2
-                ^^"#]],
+                column 6: pixels are shifted by a number of bits from 0 to 63, as in x << 3
+                  a << b
+                       ^"#]],
         );
         check_error(
             "a @ b",
@@ -458,7 +468,7 @@ mod tests {
         check_error(
             "ndvi(a, b)",
             expect![[r#"
-                column 1: there is no function ndvi; known are isin, mask, where, if_else, valid, cast, minimum, maximum, abs, sign, sqrt, exp, ln, log2, log10, sin, cos, tan, asin, acos, atan, floor, ceil, round, trunc, with_nodata, without_nodata, squeeze, band, slice, window, clip_box, repeat, coarsen, focal, over, rechunk, count, sum, mean, min, max, std, var, median, mode, statistics, histogram
+                column 1: there is no function ndvi; swath calc --help lists them
                   ndvi(a, b)
                   ^^^^"#]],
         );

@@ -102,6 +102,10 @@ impl LazyRaster {
         minimum Minimum;
         /// The greater of two pixels; NaN where one is.
         maximum Maximum;
+        /// The root of the sum of both squares: `f32` or `f64`, as of [`div`](Self::div).
+        hypot Hypot;
+        /// The angle in radians, from -π to π, of the point (`other`, `self`): of (x, y) it is `y.atan2(x)`.
+        atan2 Atan2;
     }
 
     unary! {
@@ -371,7 +375,7 @@ fn integer_kind(op: ArithmeticOp, known: &[Known; 2], b: &Term) -> Result<Kind> 
             }
             _ => None,
         },
-        ArithmeticOp::Div => None,
+        ArithmeticOp::Div | ArithmeticOp::Hypot | ArithmeticOp::Atan2 => None,
     };
     let Some((low, high)) = interval else { return Ok(Kind::float(known)) };
     let (low, high) = (low.ok_or_else(too_large)?, high.ok_or_else(too_large)?);
@@ -381,6 +385,10 @@ fn integer_kind(op: ArithmeticOp, known: &[Known; 2], b: &Term) -> Result<Kind> 
     // operands as they are.
     let working = match op {
         ArithmeticOp::Add | ArithmeticOp::Sub | ArithmeticOp::Mul | ArithmeticOp::Pow => dtype,
+        // What a power of two leaves are the lowest bits, which conversion keeps.
+        ArithmeticOp::Rem if matches!(b, Term::Value(_)) && bl > 0 && bl & (bl - 1) == 0 => {
+            holding(symbol, Interval::Integer { low: 0, high: bl })?
+        }
         _ => holding(symbol, both.union(interval)).map_err(|_| {
             Error::invalid(format!(
                 "cannot apply {symbol}: no dtype of 64 bits holds the values of both operands; cast one of them to F64 first"

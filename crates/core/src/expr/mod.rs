@@ -11,10 +11,12 @@ mod operators;
 mod select;
 mod structure;
 mod values;
+mod derived;
 mod windows;
 mod statistics;
 
 pub use arithmetic::Term;
+pub use derived::{Then, When, when};
 pub use node::{ArithmeticOp, CompareOp, Function, LogicOp, Node, Op, Operand, Overflow};
 pub use select::Fill;
 pub use statistics::LazyStatistics;

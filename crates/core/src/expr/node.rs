@@ -160,6 +160,10 @@ pub enum ArithmeticOp {
     Minimum,
     /// The greater.
     Maximum,
+    /// The root of the sum of both squares.
+    Hypot,
+    /// The angle in radians of the point whose ordinate is the left operand and whose abscissa is the right.
+    Atan2,
 }
 
 impl ArithmeticOp {
@@ -175,6 +179,8 @@ impl ArithmeticOp {
             Self::Pow => "**",
             Self::Minimum => "minimum",
             Self::Maximum => "maximum",
+            Self::Hypot => "hypot",
+            Self::Atan2 => "atan2",
         }
     }
 }

@@ -1,7 +1,8 @@
-//! `+`, `-`, `*`, `/`, `%` for rasters and literals; `!`, `&`, `|`, `^` for rasters: logical on bool, bitwise on integers.
+//! `+`, `-`, `*`, `/`, `%` for rasters and literals; `!`, `&`, `|`, `^` for rasters: logical on bool, bitwise on integers;
+//! `<<`, `>>` by so many bits.
 //! Errors are deferred.
 
-use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Sub};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub};
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -111,6 +112,31 @@ arithmetic_operators! {
     Mul mul Mul;
     Div div Div;
     Rem rem Rem;
+}
+
+macro_rules! shifts {
+    ($($trait:ident $method:ident;)*) => {
+        $(impl $trait<u32> for &LazyRaster {
+            type Output = LazyRaster;
+            #[track_caller]
+            fn $method(self, bits: u32) -> LazyRaster {
+                let place = Location::caller();
+                LazyRaster::$method(self, bits).unwrap_or_else(|error| LazyRaster::failed(error, place))
+            }
+        }
+
+        impl $trait<u32> for LazyRaster {
+            type Output = LazyRaster;
+            #[track_caller]
+            fn $method(self, bits: u32) -> LazyRaster {
+                $trait::$method(&self, bits)
+            }
+        })*
+    };
+}
+shifts! {
+    Shl shl;
+    Shr shr;
 }
 
 impl Neg for &LazyRaster {

@@ -40,6 +40,15 @@ pub(crate) trait Number: Pixel {
     /// NaN if one is.
     fn least(self, other: Self) -> Self;
     fn greatest(self, other: Self) -> Self;
+    /// Of floats alone, and the next.
+    fn hypot(self, other: Self) -> Self;
+    fn atan2(self, other: Self) -> Self;
+    /// Which power of two it is, if it is one, of an integer.
+    fn power_of_two(self) -> Option<u32>;
+    /// The quotient by that power, rounded down.
+    fn shift_down(self, bits: u32) -> Self;
+    /// What that leaves.
+    fn lowest_bits(self, bits: u32) -> Self;
     fn function(self, function: Function) -> Self;
     /// A literal, modulo the size of an integer.
     fn from_literal(value: Scalar) -> Self;
@@ -80,6 +89,19 @@ macro_rules! integers {
             fn least(self, other: Self) -> Self { self.min(other) }
             #[inline]
             fn greatest(self, other: Self) -> Self { self.max(other) }
+            #[inline]
+            fn hypot(self, _: Self) -> Self { self }
+            #[inline]
+            fn atan2(self, _: Self) -> Self { self }
+            #[inline]
+            #[allow(unused_comparisons, reason = "one body for signed and unsigned")]
+            fn power_of_two(self) -> Option<u32> {
+                (self > 0 && self & (self - 1) == 0).then(|| self.trailing_zeros())
+            }
+            #[inline]
+            fn shift_down(self, bits: u32) -> Self { self >> bits }
+            #[inline]
+            fn lowest_bits(self, bits: u32) -> Self { self & !(!0 << bits) }
             #[inline]
             #[allow(unused_comparisons, reason = "one body for signed and unsigned")]
             fn function(self, function: Function) -> Self {
@@ -151,6 +173,16 @@ macro_rules! floats {
                 if self.is_nan() || self > other { self } else { other }
             }
             #[inline]
+            fn hypot(self, other: Self) -> Self { self.hypot(other) }
+            #[inline]
+            fn atan2(self, other: Self) -> Self { self.atan2(other) }
+            #[inline]
+            fn power_of_two(self) -> Option<u32> { None }
+            #[inline]
+            fn shift_down(self, _: u32) -> Self { self }
+            #[inline]
+            fn lowest_bits(self, _: u32) -> Self { self }
+            #[inline]
             fn function(self, function: Function) -> Self {
                 match function {
                     Function::Neg => -self,
@@ -203,6 +235,15 @@ pub(crate) fn arithmetic(op: ArithmeticOp, a: Choice<'_>, b: Choice<'_>, out: Sl
 }
 
 fn reckon<T: Number>(op: ArithmeticOp, a: Term<'_, T>, b: Term<'_, T>, out: &mut [T]) {
+    // Shifts and masks become vectors, which divisions do not.
+    if let (Term::Pixels(a), Some(bits)) = (&a, power_of_two(&b)) {
+        let pairs = out.iter_mut().zip(*a);
+        match op {
+            ArithmeticOp::FloorDiv => return pairs.for_each(|(out, a)| *out = a.shift_down(bits)),
+            ArithmeticOp::Rem => return pairs.for_each(|(out, a)| *out = a.lowest_bits(bits)),
+            _ => {}
+        }
+    }
     match op {
         ArithmeticOp::Add => combine(a, b, out, T::add),
         ArithmeticOp::Sub => combine(a, b, out, T::sub),
@@ -213,6 +254,15 @@ fn reckon<T: Number>(op: ArithmeticOp, a: Term<'_, T>, b: Term<'_, T>, out: &mut
         ArithmeticOp::Pow => combine(a, b, out, T::pow),
         ArithmeticOp::Minimum => combine(a, b, out, T::least),
         ArithmeticOp::Maximum => combine(a, b, out, T::greatest),
+        ArithmeticOp::Hypot => combine(a, b, out, T::hypot),
+        ArithmeticOp::Atan2 => combine(a, b, out, T::atan2),
+    }
+}
+
+fn power_of_two<T: Number>(term: &Term<'_, T>) -> Option<u32> {
+    match term {
+        Term::Value(value) => value.power_of_two(),
+        Term::Pixels(_) => None,
     }
 }
 

@@ -187,7 +187,7 @@ fn integer_arithmetic(op: ArithmeticOp, a: i128, b: i128) -> i128 {
         ArithmeticOp::Pow => a.pow(b as u32),
         ArithmeticOp::Minimum => a.min(b),
         ArithmeticOp::Maximum => a.max(b),
-        ArithmeticOp::Div => unreachable!("a quotient is a float"),
+        ArithmeticOp::Div | ArithmeticOp::Hypot | ArithmeticOp::Atan2 => unreachable!("these are floats"),
     }
 }
 
