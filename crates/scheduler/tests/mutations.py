@@ -19,8 +19,10 @@ PATIENCE, SECONDS_MIN = 5, 10
 
 # Name, file, the text to find, which occurs once, and what stands in its place.
 MUTATIONS = [
-    ("no admission", "state/budget.rs", "is_some_and(|live| live <= self.ordinary)", "is_some()"),
-    ("the budget is not filled", "state/budget.rs", "live <= self.ordinary", "live < self.ordinary"),
+    ("no admission", "state/budget.rs", "is_some_and(|ahead| ahead <= self.ordinary)", "is_some()"),
+    ("the budget is not filled", "state/budget.rs", "ahead <= self.ordinary", "ahead < self.ordinary"),
+    ("all that lives counts as ahead", "state/mod.rs", "self.budget.catch_up(*bytes);", "let _ = bytes;"),
+    ("the lowest counts as ahead", "state/mod.rs", "self.budget.take(bytes, task.0 > self.lowest);", "self.budget.take(bytes, true);"),
     ("no forced head", "state/mod.rs", "task.0 != self.lowest && !self", "!self"),
     ("the head is forced too early", "state/mod.rs", "task.0 != self.lowest &&", "task.0 > self.lowest + 1 &&"),
     ("a start takes nothing", "state/mod.rs", "        self.budget.take(bytes);\n        match", "        match"),

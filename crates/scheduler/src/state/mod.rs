@@ -66,8 +66,8 @@ pub struct State<'g> {
     budget: Budget,
     /// Before a task has its value: inputs still missing. Afterwards: users still unfinished.
     counts: Vec<u32>,
-    /// Accounted bytes of the values that are there.
-    bytes: Vec<u64>,
+    /// Accounted bytes of each task: what it takes while it runs, then its value.
+    held: Vec<u64>,
     /// Tasks that run no more: they have their value, or failed.
     settled: TaskSet,
     ready: Ready,
@@ -94,7 +94,7 @@ impl<'g> State<'g> {
             graph,
             budget,
             counts: graph.tasks().map(|task| graph.dependencies(task).len() as u32).collect(),
-            bytes: vec![0; graph.len()],
+            held: vec![0; graph.len()],
             settled: TaskSet::new(graph.len()),
             ready: Ready::new(graph),
             jobs: 0,
@@ -157,8 +157,7 @@ impl<'g> State<'g> {
             return None;
         }
         self.leave_lane(task);
-        self.budget.take(bytes);
-        self.bytes[task.index()] = bytes;
+        self.take(task, bytes);
         for &input in self.graph.dependencies(task) {
             self.release(input, commands);
         }
@@ -180,7 +179,7 @@ impl<'g> State<'g> {
     /// What the failed task read stays accounted: only a user that succeeds gives a value back.
     fn failed(&mut self, task: TaskId) {
         if self.end_delivery(task) {
-            self.budget.give_back(self.bytes[task.index()]);
+            self.give_back(task);
         } else if !self.settled.contains(task) {
             self.leave_lane(task);
         }
@@ -194,7 +193,7 @@ impl<'g> State<'g> {
             Lane::Cpu => self.jobs -= 1,
             Lane::Io => self.io_in_flight -= 1,
         }
-        self.budget.give_back(self.cost(task));
+        self.give_back(task);
         self.settled.insert(task);
     }
 
@@ -208,8 +207,18 @@ impl<'g> State<'g> {
     }
 
     fn free(&mut self, task: TaskId, commands: &mut Vec<Command>) {
-        self.budget.give_back(self.bytes[task.index()]);
+        self.give_back(task);
         commands.push(Command::Free(task));
+    }
+
+    fn take(&mut self, task: TaskId, bytes: u64) {
+        self.held[task.index()] = bytes;
+        self.budget.take(bytes, task.0 > self.lowest);
+    }
+
+    fn give_back(&mut self, task: TaskId) {
+        let bytes = std::mem::take(&mut self.held[task.index()]);
+        self.budget.give_back(bytes, task.0 > self.lowest);
     }
 
     fn wake_dependents(&mut self, task: TaskId) -> Option<TaskId> {
@@ -250,6 +259,10 @@ impl<'g> State<'g> {
     fn advance_lowest(&mut self) {
         while self.lowest < self.bound && self.is_finished(TaskId(self.lowest)) {
             self.lowest += 1;
+            // What the lowest task holds, a serial run would hold now, too.
+            if let Some(bytes) = self.held.get(self.lowest as usize) {
+                self.budget.catch_up(*bytes);
+            }
         }
     }
 
@@ -322,11 +335,14 @@ impl<'g> State<'g> {
         }
     }
 
-    /// Whether there is memory for a task and for the lowest of each of these queues, as far as they are lower.
+    /// Whether there is memory for a task and for the lowest of each of these queues, as far as they are lower and have
+    /// to ask for it.
     fn fits_beside(&mut self, task: TaskId, queues: &[Queue]) -> bool {
         let mut bytes = self.cost(task);
         for queue in queues {
-            if let Some((other, _)) = self.lowest_of(&[*queue]).filter(|(other, _)| *other < task) {
+            let lowest = self.lowest;
+            let lower = |(other, _): &(TaskId, Queue)| *other < task && other.0 != lowest;
+            if let Some((other, _)) = self.lowest_of(&[*queue]).filter(lower) {
                 bytes = bytes.saturating_add(self.cost(other));
             }
         }
@@ -371,7 +387,7 @@ impl<'g> State<'g> {
             *horizon = task.0;
             return false;
         }
-        self.budget.take(bytes);
+        self.take(task, bytes);
         match self.graph.lane(task) {
             Lane::Cpu => {
                 self.jobs += 1;

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Measure raster algebra beside xarray with Dask and NumPy with rasterio, and write docs/benchmarks.md.
+
+    python benches/side_by_side/algebra.py [--scenes FOLDER] [--runs 3] [--only JOB] [--check] [--no-write]
+
+Jobs over whole 10980² bands: a vegetation index of two u16 bands as f32, statistics with a histogram, means of 1024
+classes, the mean of 5 × 5 pixels around each pixel. Every program is a process of its own, in turns; swath has a memory
+limit of 256 MiB and 2 threads. Wants the Python packages of tests/interop/requirements.txt, run by this interpreter, and
+the baseline's scene (see lesson.py).
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import lesson  # noqa: E402
+
+BEGIN, END = "<!-- algebra: begin, written by benches/side_by_side/algebra.py -->", "<!-- algebra: end -->"
+JOBS = {
+    "ndvi": "vegetation index of two u16 bands, to f32 Deflate",
+    "statistics": "mean, min, max, std and a histogram of 64 bins, u16",
+    "zonal": "mean of each of 1024 classes, u16",
+    "focal": "mean of 5 × 5 pixels, f32 to f32 Deflate",
+}
+PROGRAMS = {"swath": "swath, 2 threads, 256 MiB", "dask": "xarray and Dask, 2 threads", "hand": "NumPy and rasterio by hand"}
+LIMIT_MIB, BESIDE_MIB, TIMES = 256, 48, 3
+
+
+def commands(swath, scenes, work):
+    """{job: {program: command}}"""
+    folder = os.path.dirname(lesson.files(scenes)[0])
+    red, nir, zones, index = f"{folder}/B04.tif", f"{folder}/B08.tif", f"{work}/zones.tif", f"{work}/index.tif"
+    settings = ["--threads", "2", "--memory", f"{LIMIT_MIB}M", "--quiet"]
+    out = f"{work}/out.tif"
+    own = {
+        "ndvi": ["calc", "normalized_difference(nir, red)", f"nir={nir}", f"red={red}", "-o", out],
+        "statistics": ["stats", red, "--histogram", "64", "--range", "0,6400"],
+        "zonal": ["stats", red, "--zones", zones],
+        "focal": ["calc", "focal(x, [5, 5], mean)", f"x={index}", "-o", out],
+    }
+    files = {"ndvi": [nir, red], "statistics": [red], "zonal": [red, zones], "focal": [index]}
+    peers = f"{HERE}/algebra_peers.py"
+    for job in JOBS:
+        yield job, {
+            "swath": [swath, *own[job], *settings],
+            **{peer: [sys.executable, peers, job, peer, out, *files[job]] for peer in ("dask", "hand")},
+        }
+
+
+def inputs(swath, scenes, work):
+    """Classes in 32 × 32 fields, and the index that the focal mean reads."""
+    folder = os.path.dirname(lesson.files(scenes)[0])
+
+    def make():
+        subprocess.run([sys.executable, f"{HERE}/algebra_peers.py", "zones", "make", f"{work}/zones.tif", f"{folder}/B04.tif"], check=True)
+        index = ["calc", "normalized_difference(nir, red)", f"nir={folder}/B08.tif", f"red={folder}/B04.tif"]
+        subprocess.run([swath, *index, "-o", f"{work}/index.tif", "--quiet"], check=True)
+
+    lesson.once(f"{work}/inputs", "1", make)
+
+
+def measure(command, seconds):
+    lesson.wait_quiet(seconds)
+    watch, start = lesson.Watch(), time.monotonic()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.monotonic() - start
+    if os.waitstatus_to_exitcode(status) != 0:
+        sys.exit(f"exit code {os.waitstatus_to_exitcode(status)}: {' '.join(command)}")
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"wall": wall, "cpu": cpu, "peak": usage.ru_maxrss / 1024, "others": watch.others(cpu)}
+
+
+def tables(results, a):
+    yield from lesson.machine(lesson.revisions(results), f"Python {sys.version.split()[0]}", *peer_versions())
+    for job, about in JOBS.items():
+        if job not in results:
+            continue
+        rows = {program: lesson.quiet(results[job][program], a) for program in PROGRAMS if program in results[job]}
+        own = lesson.median(rows["swath"], lambda row: row["wall"])
+        yield f"\n### {about[0].upper()}{about[1:]}\n"
+        yield "| program | job, s | swath is faster | CPU, s | peak, MiB | others |\n|---|---|---|---|---|---|"
+        for program, runs in rows.items():
+            wall, cpu, peak, others = (lesson.median(runs, lambda row, key=key: row[key]) for key in ("wall", "cpu", "peak", "others"))
+            times = "" if program == "swath" else f"**{wall / own:.2f} ×**"
+            yield f"| {PROGRAMS[program]} | {wall:.2f} | {times} | {cpu:.2f} | {peak:.0f} | {others:.0%} |"
+
+
+def peer_versions():
+    # In another process: this one must stay small, as a child has its memory until it executes a program.
+    say = ("import dask, numpy, rasterio, xarray; print(f'GDAL {rasterio.__gdal_version__}, rasterio {rasterio.__version__}, "
+           "xarray {xarray.__version__}, Dask {dask.__version__}, NumPy {numpy.__version__}')")
+    return lesson.version(sys.executable, "-c", say),
+
+
+def missed(results, a):
+    for job, programs in results.items():
+        runs = {program: lesson.quiet(rows, a) for program, rows in programs.items()}
+        walls = {program: statistics.median(row["wall"] for row in rows) for program, rows in runs.items()}
+        peak = max(row["peak"] for row in runs["swath"])
+        if walls["dask"] < TIMES * walls["swath"]:
+            yield f"{job}: {walls['dask'] / walls['swath']:.2f} times faster than Dask, not {TIMES}"
+        if peak > LIMIT_MIB + BESIDE_MIB:
+            yield f"{job}: {peak:.0f} MiB at a limit of {LIMIT_MIB}"
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    lesson.options(p, "algebra", list(JOBS))
+    a = p.parse_args()
+    runs = lesson.Runs(a.work, list(JOBS))
+    if not a.table:
+        lesson.need_baseline()
+        lesson.make_scene(a.scenes, a.size)
+        swath = lesson.build("-p", "swath-cli", "--bin", "swath")
+        inputs(swath, a.scenes, a.work)
+        for job, programs in commands(swath, a.scenes, a.work):
+            if a.only and job not in a.only:
+                continue
+            if not a.resume:
+                runs.clear(job)
+            for _ in range(a.runs):
+                for program, command in programs.items():
+                    row = measure(command, a.wait)
+                    print(f"{job}, {program}: {json.dumps(row)}", file=sys.stderr)
+                    runs.add(job, program, row)
+    results = runs.all()
+    lesson.finish("\n".join(tables(results, a)), BEGIN, END, list(missed(results, a)), a)
+
+
+if __name__ == "__main__":
+    main()
