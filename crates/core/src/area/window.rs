@@ -77,9 +77,9 @@ impl AreaKernel for WindowKernel {
         Some(format!("{self:?}"))
     }
 
-    fn scratch(&self, input: Shape, _: Shape) -> u64 {
-        // A row of what is gathered, or all pixels of a window.
-        (input[3] * size_of::<Moments>() + self.footprint.pixels(input) * size_of::<u64>()) as u64
+    fn scratch(&self, input: Shape, output: Shape) -> u64 {
+        // Two rows of what is gathered, or all pixels of a window.
+        ((input[3] + output[3]) * size_of::<Moments>() + self.footprint.pixels(input) * size_of::<u64>()) as u64
     }
 
     fn run(
@@ -101,11 +101,11 @@ impl WindowKernel {
         match self.statistic {
             Statistic::Min => {
                 let empty = self.empty::<T>();
-                windows.each::<T, Extreme<T, false>, _>(pixels, nodata, typed(output), |min| min.0.unwrap_or(empty))
+                windows.each::<T, OneByOne<Extreme<T, false>>, _>(pixels, nodata, typed(output), |min| min.0.unwrap_or(empty))
             }
             Statistic::Max => {
                 let empty = self.empty::<T>();
-                windows.each::<T, Extreme<T, true>, _>(pixels, nodata, typed(output), |max| max.0.unwrap_or(empty))
+                windows.each::<T, OneByOne<Extreme<T, true>>, _>(pixels, nodata, typed(output), |max| max.0.unwrap_or(empty))
             }
             Statistic::First | Statistic::Last | Statistic::Mode => {
                 let (statistic, empty) = (self.statistic, self.empty::<T>());
@@ -130,11 +130,11 @@ impl WindowKernel {
         let empty = self.empty::<O>();
         let float = |value: f64| O::from_scalar(Scalar::Float(value));
         match self.statistic {
-            Statistic::Sum => windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, output, |sum| match sum.count {
+            Statistic::Sum => windows.each::<T, Sums<T::Sum>, _>(pixels, nodata, output, |sum| match sum.count {
                 0 => empty,
                 _ => O::from_scalar(T::literal(sum.sum)),
             }),
-            Statistic::Count => windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, output, |sum| {
+            Statistic::Count => windows.each::<T, Sums<T::Sum>, _>(pixels, nodata, output, |sum| {
                 O::from_scalar(Scalar::Int(sum.count.into()))
             }),
             Statistic::Variance(ddof) | Statistic::Deviation(ddof) => {
@@ -146,7 +146,7 @@ impl WindowKernel {
                     Some(variance) => float(if is_root { variance.sqrt() } else { variance }),
                 };
                 if T::SQUARES_ARE_EXACT {
-                    windows.each::<T, Moments, _>(pixels, nodata, output, |moments| finish(moments.variance(ddof)))
+                    windows.each::<T, OneByOne<Moments>, _>(pixels, nodata, output, |moments| finish(moments.variance(ddof)))
                 } else {
                     windows.collect(pixels, nodata, output, |window| finish(variance(window, ddof)))
                 }
@@ -155,7 +155,7 @@ impl WindowKernel {
                 windows.collect(pixels, nodata, output, |window| quantile(window, q).map_or(empty, float))
             }
             // The others have the dtype of the pixels.
-            _ => windows.each::<T, Mean<T::Sum>, _>(pixels, nodata, output, |mean| match mean.count {
+            _ => windows.each::<T, Sums<T::Sum>, _>(pixels, nodata, output, |mean| match mean.count {
                 0 => empty,
                 _ => float(T::mean(mean.sum, mean.count)),
             }),
@@ -177,6 +177,107 @@ fn typed<T: Pixel>(output: &mut Chunk) -> &mut [T] {
 trait Gathered<T>: Copy + Default {
     fn add(&mut self, pixel: T);
     fn join(&mut self, other: &Self);
+}
+
+/// What is gathered of many columns, or windows, at once.
+trait Columns<T> {
+    /// Of one of them.
+    type One;
+
+    fn new(count: usize) -> Self;
+
+    fn clear(&mut self);
+
+    /// Adds the valid ones of a row of pixels, each to its column.
+    fn add_row(&mut self, row: &[T], nodata: Option<T>);
+
+    /// Joins `count` columns of `other`, from `from` on, to as many of these from `at` on.
+    fn join(&mut self, at: usize, other: &Self, from: usize, count: usize);
+
+    fn get(&self, index: usize) -> Self::One;
+}
+
+/// Columns of which each is gathered by itself.
+struct OneByOne<G>(Vec<G>);
+
+impl<T: Pixel, G: Gathered<T>> Columns<T> for OneByOne<G> {
+    type One = G;
+
+    fn new(count: usize) -> Self {
+        Self(vec![G::default(); count])
+    }
+
+    fn clear(&mut self) {
+        self.0.fill(G::default());
+    }
+
+    fn add_row(&mut self, row: &[T], nodata: Option<T>) {
+        let pairs = self.0.iter_mut().zip(row);
+        match nodata {
+            None => pairs.for_each(|(column, pixel)| column.add(*pixel)),
+            Some(nodata) => pairs.for_each(|(column, pixel)| {
+                if *pixel != nodata && !pixel.is_nan() {
+                    column.add(*pixel);
+                }
+            }),
+        }
+    }
+
+    fn join(&mut self, at: usize, other: &Self, from: usize, count: usize) {
+        let pairs = self.0[at..at + count].iter_mut().zip(&other.0[from..from + count]);
+        pairs.for_each(|(window, column)| window.join(column));
+    }
+
+    fn get(&self, index: usize) -> G {
+        self.0[index]
+    }
+}
+
+/// Sums and counts, apart from each other, so that loops over them become vectors.
+struct Sums<S> {
+    sums: Vec<S>,
+    counts: Vec<u32>,
+}
+
+impl<T: Summand> Columns<T> for Sums<T::Sum> {
+    type One = Mean<T::Sum>;
+
+    fn new(count: usize) -> Self {
+        Self { sums: vec![T::Sum::default(); count], counts: vec![0; count] }
+    }
+
+    fn clear(&mut self) {
+        self.sums.fill(T::Sum::default());
+        self.counts.fill(0);
+    }
+
+    fn add_row(&mut self, row: &[T], nodata: Option<T>) {
+        match nodata {
+            None => {
+                self.sums.iter_mut().zip(row).for_each(|(sum, pixel)| *sum = T::add(*sum, pixel.widen()));
+                self.counts.iter_mut().for_each(|count| *count += 1);
+            }
+            // What is missing adds 0, which changes no sum that began with 0.
+            Some(nodata) => {
+                for ((sum, count), pixel) in self.sums.iter_mut().zip(&mut self.counts).zip(row) {
+                    let is_valid = *pixel != nodata && !pixel.is_nan();
+                    *sum = T::add(*sum, if is_valid { pixel.widen() } else { T::Sum::default() });
+                    *count += u32::from(is_valid);
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, at: usize, other: &Self, from: usize, count: usize) {
+        let sums = self.sums[at..at + count].iter_mut().zip(&other.sums[from..from + count]);
+        sums.for_each(|(sum, more)| *sum = T::add(*sum, *more));
+        let counts = self.counts[at..at + count].iter_mut().zip(&other.counts[from..from + count]);
+        counts.for_each(|(count, more)| *count += more);
+    }
+
+    fn get(&self, index: usize) -> Mean<T::Sum> {
+        Mean { sum: self.sums[index], count: self.counts[index].into() }
+    }
 }
 
 /// The most frequent pixel; of several the least. NaN if one is.
@@ -276,18 +377,6 @@ impl<T: Summand> Gathered<T> for Moments {
     }
 }
 
-impl<T: Summand> Gathered<T> for Mean<T::Sum> {
-    fn add(&mut self, pixel: T) {
-        self.sum = T::add(self.sum, pixel.widen());
-        self.count += 1;
-    }
-
-    fn join(&mut self, other: &Self) {
-        self.sum = T::add(self.sum, other.sum);
-        self.count += other.count;
-    }
-}
-
 /// The least pixel, or the greatest; NaN if one is.
 #[derive(Debug, Clone, Copy)]
 struct Extreme<T, const GREATEST: bool>(Option<T>);
@@ -325,29 +414,30 @@ struct Windows<'a> {
 
 impl Windows<'_> {
     /// Gathers the valid pixels of each window, and writes what `finish` makes of them.
-    fn each<T: Pixel, G: Gathered<T>, O: Pixel>(
+    fn each<T: Pixel, C: Columns<T>, O: Pixel>(
         &self,
         pixels: &[T],
         nodata: Option<T>,
         output: &mut [O],
-        finish: impl Fn(&G) -> O,
+        finish: impl Fn(&C::One) -> O,
     ) -> Result<()> {
         let [times, bands, rows, columns] = self.region.shape;
-        let mut gathered = vec![G::default(); self.place.shape[3]];
+        let (mut gathered, mut joined) = (C::new(self.place.shape[3]), C::new(columns));
+        let spans: Vec<_> = (0..columns).map(|x| self.window(3, x)).collect();
         let mut asked = Asked::new(self.cancelled);
         for t in 0..times {
             for b in 0..bands {
                 for y in 0..rows {
-                    gathered.fill(G::default());
+                    gathered.clear();
                     for row in self.rows([t, b, y], pixels) {
                         asked.after(row.len())?;
-                        add_row(&mut gathered, row, nodata);
+                        gathered.add_row(row, nodata);
                     }
+                    joined.clear();
+                    join(&spans, &gathered, &mut joined);
                     let first = offset(self.region.shape, [t, b, y, 0]);
                     for (x, out) in output[first..first + columns].iter_mut().enumerate() {
-                        let mut window = G::default();
-                        gathered[self.window(3, x)].iter().for_each(|column| window.join(column));
-                        *out = finish(&window);
+                        *out = finish(&joined.get(x));
                     }
                 }
             }
@@ -409,6 +499,19 @@ impl Windows<'_> {
     }
 }
 
+/// Joins the columns of each window, which `spans` tells, from left to right; of windows as long as their neighbours and
+/// a column further each, all first columns at once, then all second ones.
+fn join<T, C: Columns<T>>(spans: &[Range<usize>], columns: &C, windows: &mut C) {
+    let follows = |a: &Range<usize>, b: &Range<usize>| b.len() == a.len() && b.start == a.start + 1;
+    let mut at = 0;
+    for run in spans.chunk_by(follows) {
+        for column in run[0].clone() {
+            windows.join(at, columns, column, run.len());
+        }
+        at += run.len();
+    }
+}
+
 /// Asks from time to time whether to go on.
 struct Asked<'a> {
     cancelled: &'a dyn Fn() -> bool,
@@ -432,18 +535,6 @@ impl<'a> Asked<'a> {
             }
         }
         Ok(())
-    }
-}
-
-fn add_row<T: Pixel, G: Gathered<T>>(gathered: &mut [G], row: &[T], nodata: Option<T>) {
-    let pairs = gathered.iter_mut().zip(row);
-    match nodata {
-        None => pairs.for_each(|(column, pixel)| column.add(*pixel)),
-        Some(nodata) => pairs.for_each(|(column, pixel)| {
-            if *pixel != nodata && !pixel.is_nan() {
-                column.add(*pixel);
-            }
-        }),
     }
 }
 
