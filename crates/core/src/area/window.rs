@@ -101,11 +101,15 @@ impl WindowKernel {
         match self.statistic {
             Statistic::Min => {
                 let empty = self.empty::<T>();
-                windows.each::<T, OneByOne<Extreme<T, false>>, _>(pixels, nodata, typed(output), |min| min.0.unwrap_or(empty))
+                windows.each::<T, OneByOne<Extreme<T, false>>, _>(pixels, nodata, typed(output), |min| {
+                    min.0.unwrap_or(empty)
+                })
             }
             Statistic::Max => {
                 let empty = self.empty::<T>();
-                windows.each::<T, OneByOne<Extreme<T, true>>, _>(pixels, nodata, typed(output), |max| max.0.unwrap_or(empty))
+                windows.each::<T, OneByOne<Extreme<T, true>>, _>(pixels, nodata, typed(output), |max| {
+                    max.0.unwrap_or(empty)
+                })
             }
             Statistic::First | Statistic::Last | Statistic::Mode => {
                 let (statistic, empty) = (self.statistic, self.empty::<T>());
@@ -146,7 +150,9 @@ impl WindowKernel {
                     Some(variance) => float(if is_root { variance.sqrt() } else { variance }),
                 };
                 if T::SQUARES_ARE_EXACT {
-                    windows.each::<T, OneByOne<Moments>, _>(pixels, nodata, output, |moments| finish(moments.variance(ddof)))
+                    windows.each::<T, OneByOne<Moments>, _>(pixels, nodata, output, |moments| {
+                        finish(moments.variance(ddof))
+                    })
                 } else {
                     windows.collect(pixels, nodata, output, |window| finish(variance(window, ddof)))
                 }
@@ -191,8 +197,9 @@ trait Columns<T> {
     /// Adds the valid ones of a row of pixels, each to its column.
     fn add_row(&mut self, row: &[T], nodata: Option<T>);
 
-    /// Joins `count` columns of `other`, from `from` on, to as many of these from `at` on.
-    fn join(&mut self, at: usize, other: &Self, from: usize, count: usize);
+    /// Joins to each of these columns `at` one of `other`: the first to the first of them, the next to the one that is
+    /// `step` further.
+    fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize);
 
     fn get(&self, index: usize) -> Self::One;
 }
@@ -223,8 +230,8 @@ impl<T: Pixel, G: Gathered<T>> Columns<T> for OneByOne<G> {
         }
     }
 
-    fn join(&mut self, at: usize, other: &Self, from: usize, count: usize) {
-        let pairs = self.0[at..at + count].iter_mut().zip(&other.0[from..from + count]);
+    fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
+        let pairs = self.0[at].iter_mut().zip(other.0[first..].iter().step_by(step));
         pairs.for_each(|(window, column)| window.join(column));
     }
 
@@ -268,11 +275,16 @@ impl<T: Summand> Columns<T> for Sums<T::Sum> {
         }
     }
 
-    fn join(&mut self, at: usize, other: &Self, from: usize, count: usize) {
-        let sums = self.sums[at..at + count].iter_mut().zip(&other.sums[from..from + count]);
-        sums.for_each(|(sum, more)| *sum = T::add(*sum, *more));
-        let counts = self.counts[at..at + count].iter_mut().zip(&other.counts[from..from + count]);
-        counts.for_each(|(count, more)| *count += more);
+    fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
+        let (sums, counts) = (&mut self.sums[at.clone()], &mut self.counts[at]);
+        let (more_sums, more_counts) = (&other.sums[first..], &other.counts[first..]);
+        if step == 1 {
+            sums.iter_mut().zip(more_sums).for_each(|(sum, more)| *sum = T::add(*sum, *more));
+            counts.iter_mut().zip(more_counts).for_each(|(count, more)| *count += more);
+        } else {
+            sums.iter_mut().zip(more_sums.iter().step_by(step)).for_each(|(sum, more)| *sum = T::add(*sum, *more));
+            counts.iter_mut().zip(more_counts.iter().step_by(step)).for_each(|(count, more)| *count += more);
+        }
     }
 
     fn get(&self, index: usize) -> Mean<T::Sum> {
@@ -499,16 +511,20 @@ impl Windows<'_> {
     }
 }
 
-/// Joins the columns of each window, which `spans` tells, from left to right; of windows as long as their neighbours and
-/// a column further each, all first columns at once, then all second ones.
+/// Joins the columns of each window, which `spans` tells, from left to right; of windows that are equally long and
+/// equally far apart, all first columns at once, then all second ones.
 fn join<T, C: Columns<T>>(spans: &[Range<usize>], columns: &C, windows: &mut C) {
-    let follows = |a: &Range<usize>, b: &Range<usize>| b.len() == a.len() && b.start == a.start + 1;
     let mut at = 0;
-    for run in spans.chunk_by(follows) {
-        for column in run[0].clone() {
-            windows.join(at, columns, column, run.len());
+    while let Some(first) = spans.get(at) {
+        let distance = |span: &Range<usize>| span.start.saturating_sub(first.start);
+        let step = spans.get(at + 1).map_or(1, distance).max(1);
+        let follows =
+            |(index, span): &(usize, &Range<usize>)| span.len() == first.len() && distance(span) == index * step;
+        let count = spans[at..].iter().enumerate().take_while(follows).count();
+        for column in first.clone() {
+            windows.join(at..at + count, columns, column, step);
         }
-        at += run.len();
+        at += count;
     }
 }
 
