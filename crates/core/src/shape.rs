@@ -79,6 +79,13 @@ impl Dims {
         Self { present: std::array::from_fn(|axis| self.present[axis] || other.present[axis]) }
     }
 
+    /// With `dim`.
+    #[must_use]
+    pub fn with(mut self, dim: Dim) -> Self {
+        self.present[dim.axis()] = true;
+        self
+    }
+
     /// Without `dim`, which must be Time or Band.
     #[must_use]
     pub fn without(mut self, dim: Dim) -> Self {

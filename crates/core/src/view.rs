@@ -1,6 +1,7 @@
 //! Which input pixel an output pixel reads, axis by axis: windows, dropped axes and repeats, composed into one.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::shape::{ChunkGrid, Dim, Region, Shape};
 
@@ -26,6 +27,22 @@ impl AxisView {
     /// The input pixel that output pixel `index` reads.
     pub const fn read(&self, index: usize) -> usize {
         (index + self.phase) / self.repeat + self.start
+    }
+
+    /// The output pixels that read the input pixels `input`.
+    pub fn seen(&self, input: Range<usize>) -> Range<usize> {
+        let first = |pixel: usize| (pixel.saturating_sub(self.start) * self.repeat).saturating_sub(self.phase);
+        let end = if input.end > self.start { first(input.end).min(self.length) } else { 0 };
+        first(input.start).min(end)..end
+    }
+
+    /// What it shows of a part of its input: of which output pixels, counted from the first of these, to the pixels of the
+    /// part.
+    fn within(&self, part: Range<usize>) -> (Range<usize>, Self) {
+        let seen = self.seen(part.clone());
+        let offset = seen.start + self.phase;
+        let start = (offset / self.repeat + self.start).saturating_sub(part.start);
+        (seen.clone(), Self { start, length: seen.len(), repeat: self.repeat, phase: offset % self.repeat })
     }
 
     /// The view that reads `inner` through `self`.
@@ -75,6 +92,18 @@ impl View {
     #[must_use]
     pub fn after(&self, inner: &Self) -> Self {
         Self { axes: std::array::from_fn(|axis| self.axes[axis].after(&inner.axes[axis])) }
+    }
+
+    /// What it shows of a part of its input, if anything: which output pixels, and the view, counted from the first of
+    /// these, of the part by itself.
+    pub fn within(&self, part: &Region) -> Option<(Region, Self)> {
+        let axes: [_; 4] =
+            std::array::from_fn(|axis| self.axes[axis].within(part.start[axis]..part.start[axis] + part.shape[axis]));
+        let region = Region {
+            start: std::array::from_fn(|axis| axes[axis].0.start),
+            shape: std::array::from_fn(|axis| axes[axis].0.len()),
+        };
+        (region.volume() > 0).then(|| (region, Self { axes: axes.map(|(_, view)| view) }))
     }
 
     /// The input pixels that the output pixels of `region` read.
@@ -142,6 +171,25 @@ mod tests {
             }
         }
         assert_eq!(composed.shape(), [1, 1, 50, 9]);
+    }
+
+    #[test]
+    fn a_part_is_seen_where_the_whole_shows_it() {
+        let axes = [
+            AxisView::whole(20),
+            AxisView { start: 3, length: 11, repeat: 1, phase: 0 },
+            AxisView { start: 2, length: 30, repeat: 3, phase: 2 },
+        ];
+        for axis in axes {
+            for part in [0..20, 0..3, 2..5, 5..6, 12..20, 13..14] {
+                let (seen, view) = axis.within(part.clone());
+                let expected: Vec<_> = (0..axis.length).filter(|index| part.contains(&axis.read(*index))).collect();
+                assert_eq!(seen.clone().collect::<Vec<_>>(), expected, "{axis:?} of {part:?}");
+                for index in seen.clone() {
+                    assert_eq!(view.read(index - seen.start) + part.start, axis.read(index), "{axis:?} of {part:?}");
+                }
+            }
+        }
     }
 
     #[test]

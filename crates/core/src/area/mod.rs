@@ -1,13 +1,16 @@
 //! Operations each of whose pixels is computed from an area of the input: what they read, and what runs them.
 
+mod pick;
 mod window;
 
+pub(crate) use pick::Pick;
 pub(crate) use window::{Statistic, WindowKernel};
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::chunk::Chunk;
+use crate::dtype::Scalar;
 use crate::error::Result;
 use crate::shape::{Region, Shape};
 
@@ -21,6 +24,8 @@ pub struct AxisFootprint {
     pub before: usize,
     /// Input pixels after the first.
     pub after: usize,
+    /// The length of an axis that is read from its end: all that is said above counts from there.
+    pub flipped: Option<usize>,
 }
 
 impl AxisFootprint {
@@ -29,17 +34,27 @@ impl AxisFootprint {
 
     /// The pixel in the same place, so many before it and so many after it.
     pub const fn around(before: usize, after: usize) -> Self {
-        Self { step: 1, before, after }
+        Self { step: 1, before, after, flipped: None }
     }
 
     /// `count` pixels, and the next output pixel the next `count`.
     pub const fn every(count: usize) -> Self {
-        Self { step: count, before: 0, after: count.saturating_sub(1) }
+        Self { step: count, before: 0, after: count.saturating_sub(1), flipped: None }
     }
 
     /// All of an axis of this length.
     pub const fn all(length: usize) -> Self {
-        Self { step: 0, before: 0, after: length.saturating_sub(1) }
+        Self { step: 0, before: 0, after: length.saturating_sub(1), flipped: None }
+    }
+
+    /// One pixel, and the next output pixel the one so many further on.
+    pub const fn one_in(count: usize) -> Self {
+        Self { step: count, before: 0, after: 0, flipped: None }
+    }
+
+    /// One pixel, of an axis of this length from its end.
+    pub const fn flipped(length: usize) -> Self {
+        Self { step: 1, before: 0, after: 0, flipped: Some(length) }
     }
 
     /// The most input pixels that one output pixel is computed from.
@@ -51,7 +66,10 @@ impl AxisFootprint {
     pub fn read(&self, output: Range<usize>, length: usize) -> Range<usize> {
         let start = (output.start * self.step).saturating_sub(self.before);
         let end = (output.end - 1).saturating_mul(self.step).saturating_add(self.after).saturating_add(1);
-        start..end.min(length)
+        match self.flipped {
+            None => start..end.min(length),
+            Some(length) => length.saturating_sub(end)..length.saturating_sub(start),
+        }
     }
 }
 
@@ -102,6 +120,12 @@ pub trait AreaKernel: fmt::Debug + Send + Sync {
         0
     }
 
+    /// Whether it computes the same when planes along Time all of whose pixels are `value` are left out of its input.
+    fn passes_over_times_of(&self, value: Scalar) -> bool {
+        let _ = value;
+        false
+    }
+
     /// Computes `output`, which has the pixels of `region`; `input` has those of `place`, which are all that
     /// [`footprint`](Self::footprint) says and the input has.
     ///
@@ -123,8 +147,13 @@ mod tests {
 
     #[test]
     fn a_footprint_reads_what_each_pixel_reads() {
-        let footprints =
-            [AxisFootprint::SAME, AxisFootprint::around(2, 1), AxisFootprint::every(3), AxisFootprint::all(10)];
+        let footprints = [
+            AxisFootprint::SAME,
+            AxisFootprint::around(2, 1),
+            AxisFootprint::every(3),
+            AxisFootprint::one_in(3),
+            AxisFootprint::all(10),
+        ];
         for axis in footprints {
             for length in [10, 11, 12] {
                 let outputs = match axis.step {
@@ -138,10 +167,13 @@ mod tests {
                 };
                 for start in 0..outputs {
                     for end in start + 1..=outputs {
-                        let mut all: Vec<_> = (start..end).flat_map(pixel).collect();
-                        all.sort_unstable();
-                        all.dedup();
-                        assert_eq!(axis.read(start..end, length).collect::<Vec<_>>(), all, "{axis:?} {start}..{end}");
+                        // And what lies between.
+                        let all = (start..end).flat_map(pixel);
+                        let all = all.clone().min().unwrap()..all.max().unwrap() + 1;
+                        assert_eq!(axis.read(start..end, length), all, "{axis:?} {start}..{end}");
+                        let flipped = AxisFootprint { flipped: Some(length), ..axis };
+                        let mirrored = length - all.end..length - all.start;
+                        assert_eq!(flipped.read(start..end, length), mirrored, "{axis:?} {start}..{end}");
                     }
                 }
             }

@@ -82,6 +82,10 @@ impl AreaKernel for WindowKernel {
         ((input[3] + output[3]) * size_of::<Moments>() + self.footprint.pixels(input) * size_of::<u64>()) as u64
     }
 
+    fn passes_over_times_of(&self, value: Scalar) -> bool {
+        self.footprint.axes[0].step == 0 && self.nodata.is_some_and(|nodata| nodata.is_same(value))
+    }
+
     fn run(
         &self,
         input: &Chunk,

@@ -15,7 +15,7 @@ pub mod serial;
 
 pub use chunk_map::ChunkMap;
 pub use job::{Job, source_layout};
-pub use leaf::{Leaf, Supply};
+pub use leaf::{Leaf, Part, Supply};
 pub use output::Target;
 pub use ranges::RangePolicy;
 pub use serial::fetch_blocking;

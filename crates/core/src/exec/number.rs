@@ -1,6 +1,6 @@
 //! From stages to tasks: which blocks are needed how often, which bytes travel together, and each task's rank and cost.
 
-use super::leaf::{Supplies, Supply};
+use super::leaf::{Leaf, Part, Supplies, Supply};
 use super::output::{Target, programs, stage_parts};
 use super::ranges::{Merged, RangePolicy, Wanted, merge};
 use super::stage::{SourceUse, Stage};
@@ -152,13 +152,13 @@ impl BlockUses {
     fn unused(source: usize, sources: &[SourceUse], stages: &[Stage]) -> Self {
         let len = sources[source].blocks.len();
         let leaves = || stages.iter().flat_map(|stage| stage.leaves.iter().map(move |leaf| (stage, leaf)));
-        let is_guarded =
-            leaves().any(|(stage, leaf)| stage.looks && leaf.guarded && leaf.supply == Supply::Source(source));
+        let reads = |part: &Part| part.supply == Supply::Source(source);
+        let is_guarded = leaves().any(|(stage, leaf)| stage.looks && leaf.guarded && leaf.parts.iter().any(reads));
         Self {
             counts: vec![0; len],
             guarded: if is_guarded { vec![true; len] } else { Vec::new() },
             tasks: vec![NONE; len],
-            copied: leaves().any(|(_, leaf)| leaf.copied && leaf.supply == Supply::Source(source)),
+            copied: leaves().any(|(_, leaf)| leaf.parts.iter().any(|part| part.copied && reads(part))),
             ..Self::default()
         }
     }
@@ -510,7 +510,11 @@ impl Tasks {
                 continue;
             }
             let bytes = self.block_bytes(source, *block) + self.decode_scratch(source, *block);
-            match stage.leaves.iter().any(|leaf| leaf.supply == *supply && leaf.once && leaf.reading.area.is_some()) {
+            let passes = |leaf: &Leaf| {
+                (leaf.area.is_some() || leaf.parts.len() > 1)
+                    && leaf.parts.iter().any(|part| part.supply == *supply && part.once)
+            };
+            match stage.leaves.iter().any(passes) {
                 true => passing = bytes.max(passing),
                 false => kept += bytes,
             }
@@ -521,8 +525,9 @@ impl Tasks {
     /// Bytes of the block whose stored bytes may stand for a piece, the largest of several; 0 where none may. Guarded
     /// leaves count where `guarded` says so.
     fn copied_bytes(&self, stage: &Stage, position: [usize; 4], guarded: bool) -> u64 {
-        let copied = stage.leaves.iter().filter(|leaf| leaf.copied && (guarded || !leaf.guarded));
-        let blocks = copied.filter_map(|leaf| Some((leaf.source()?, leaf.whole_block(position)?)));
+        let leaves = stage.leaves.iter().filter(|leaf| guarded || !leaf.guarded);
+        let copied = leaves.filter_map(|leaf| leaf.whole_block(position).filter(|(part, _)| part.copied));
+        let blocks = copied.filter_map(|(part, block)| Some((part.source()?, block)));
         blocks.map(|(source, block)| self.stored_bytes(source, block)).max().unwrap_or(0)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
 
-use super::leaf::{Area, Reading, Supplies, Supply};
+use super::leaf::{Area, Reading, Seen, Supplies, Supply};
 use super::stage::SourceUse;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{LazyRaster, Op};
@@ -62,11 +62,8 @@ pub(super) fn pieces(target: &Target, output: &StageParts, supplies: &Supplies<'
         Target::Chunks => (meta.chunk_grid(), 1),
         Target::Pieces | Target::Pinned | Target::Stages | Target::Reduce { .. } => {
             // A broadcast leaf has shorter axes than the output; its blocks do not cover it.
-            let mut seen = output
-                .leaves
-                .iter()
-                .chain(&output.zones)
-                .map(|(supply, reading)| reading.seen_blocks(&supplies.of(*supply).0));
+            let mut seen =
+                output.leaves.iter().chain(&output.zones).filter_map(|reading| reading.seen_blocks(supplies));
             let grid = seen.find(|grid| grid.array_shape() == meta.shape).unwrap_or_else(|| meta.chunk_grid());
             let bytes = volume(grid.chunk_shape()) * size;
             match target {
@@ -104,9 +101,9 @@ fn sized(grid: ChunkGrid, size: usize, bytes_min: usize) -> ChunkGrid {
 pub(super) struct StageParts {
     pub(super) meta: Meta,
     pub(super) program: Program,
-    pub(super) leaves: Vec<(Supply, Reading)>,
+    pub(super) leaves: Vec<Reading>,
     /// The classes by which an output's pixels are told apart.
-    pub(super) zones: Option<(Supply, Reading)>,
+    pub(super) zones: Option<Reading>,
     pub(super) name: String,
     pub(super) operations: Vec<String>,
 }
@@ -137,7 +134,7 @@ pub(super) fn stage_parts(
     }
     let zones = plan.outputs().get(index).and_then(|output| plan.inputs(*output).get(1).copied());
     let zones = zones.map(|zones| reading(plan, programs, zones, sources)).transpose()?;
-    let areas = leaves.iter().filter_map(|(_, reading)| reading.area.as_ref());
+    let areas = leaves.iter().filter_map(|reading| reading.area.as_ref());
     let operations: Vec<_> = areas.map(|area| area.kernel.name()).chain(names.iter().cloned()).collect();
     // An output has the chunks that its user asked for.
     let (name, meta) = match plan.outputs().get(index) {
@@ -147,32 +144,43 @@ pub(super) fn stage_parts(
     Ok(StageParts { meta: meta.clone(), program: program.clone(), leaves, zones, name, operations })
 }
 
-/// What a leaf of a program reads: a source, or what an operation on areas makes of a source or of another program; each
-/// as it is or in a view.
-fn reading(
-    plan: &Plan,
-    programs: &[NodeIndex],
-    leaf: NodeIndex,
-    sources: &mut Vec<SourceUse>,
-) -> Result<(Supply, Reading)> {
-    let (seen, view) = seen(plan, leaf)?;
-    let StepKind::Operation(Op::Area(kernel)) = &plan.step(seen).kind else {
-        return Ok((supply(plan, programs, seen, sources)?, Reading::plain(view)));
+/// What a leaf of a program reads, or what an operation on areas makes of that; each as it is or in a view.
+fn reading(plan: &Plan, programs: &[NodeIndex], leaf: NodeIndex, sources: &mut Vec<SourceUse>) -> Result<Reading> {
+    let (shown, view) = seen(plan, leaf)?;
+    let StepKind::Operation(Op::Area(kernel)) = &plan.step(shown).kind else {
+        return read(plan, programs, (shown, view), sources);
     };
-    let input = *plan.inputs(seen).first().ok_or_else(broken)?;
-    let (read, inner) = match plan.step(input).kind {
-        StepKind::Fused { .. } => (input, View::whole(plan.step(input).meta.shape)),
-        _ => self::seen(plan, input)?,
-    };
+    let input = *plan.inputs(shown).first().ok_or_else(broken)?;
     let area = Area {
         kernel: Arc::clone(kernel),
         footprint: kernel.footprint(),
         input: plan.step(input).meta.shape,
-        shape: plan.step(seen).meta.shape,
-        dtype: plan.step(seen).meta.dtype,
+        shape: plan.step(shown).meta.shape,
+        dtype: plan.step(shown).meta.dtype,
         view,
     };
-    Ok((supply(plan, programs, read, sources)?, Reading { view: inner, area: Some(area) }))
+    Ok(Reading { area: Some(area), ..read(plan, programs, seen(plan, input)?, sources)? })
+}
+
+/// A view of a source, of another program, or of several of them side by side.
+fn read(
+    plan: &Plan,
+    programs: &[NodeIndex],
+    (node, view): (NodeIndex, View),
+    sources: &mut Vec<SourceUse>,
+) -> Result<Reading> {
+    let step = plan.step(node);
+    let StepKind::Operation(Op::Join { parts, fill, .. }) = &step.kind else {
+        return Ok(Reading::of(supply(plan, programs, node, sources)?, view, step.meta.dtype));
+    };
+    let mut all = Vec::new();
+    for (input, part) in plan.inputs(node).into_iter().zip(parts.iter()) {
+        let Some((shown, outer)) = view.within(part) else { continue };
+        let (node, inner) = seen(plan, input)?;
+        let supply = supply(plan, programs, node, sources)?;
+        all.push(Seen { supply, view: outer.after(&inner), shown });
+    }
+    Ok(Reading { seen: all, fill: *fill, dtype: step.meta.dtype, shape: view.shape(), area: None })
 }
 
 /// What a view shows, and the view; a step that is none is seen as a whole.

@@ -1,11 +1,11 @@
 //! A stage: one program of the plan, computed piece by piece from blocks of sources and pieces of other stages.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunk_map::ChunkMap;
-use super::leaf::{Leaf, Reading, Supplies, Supply};
+use super::leaf::{Leaf, Part, Reading, Supplies, Supply};
 use super::output::{StageParts, Target, pieces};
 use super::watch::{Step, Watch};
 use crate::chunk::Chunk;
@@ -113,34 +113,29 @@ impl Stage {
     pub(super) fn new(parts: StageParts, target: &Target, supplies: &Supplies<'_>, passthrough: bool) -> Self {
         let (pieces, pieces_per_task) = pieces(target, &parts, supplies);
         let guarded = if passthrough { parts.program.guarded_leaves() } else { vec![false; parts.leaves.len()] };
-        let leaf = |((supply, reading), guarded): ((Supply, Reading), bool)| {
-            let source = match supply {
-                Supply::Source(source) => Some(&supplies.sources[source]),
-                Supply::Stage(_) => None,
+        let leaf = |(reading, guarded): (Reading, bool)| {
+            let mut leaf = Leaf::new(reading, &pieces, supplies);
+            // What another stage computes is computed whatever conditions say.
+            leaf.guarded = guarded && leaf.is_of_sources();
+            let can_copy = |part: &Part| {
+                let source = part.source().map(|source| &supplies.sources[source].source);
+                source.is_some_and(|source| can_copy(target, source.as_ref(), part.view()))
             };
-            let can_copy =
-                |of: &SourceUse| reading.area.is_none() && can_copy(target, of.source.as_ref(), &reading.view);
-            Leaf {
-                supply,
-                map: ChunkMap::new(&reading, &pieces, &supplies.of(supply).0),
-                // What another stage computes is computed whatever conditions say.
-                guarded: guarded && source.is_some(),
-                copied: passthrough && source.is_some_and(can_copy),
-                beside: false,
-                once: false,
-                reading,
-            }
+            let is_copied = passthrough && leaf.area.is_none();
+            leaf.parts.iter_mut().for_each(|part| part.copied = is_copied && can_copy(part));
+            leaf
         };
         let zones = parts.zones.map(|zones| (zones, false));
         let read_by_program = parts.leaves.len();
         let mut leaves: Vec<_> = parts.leaves.into_iter().zip(guarded).chain(zones).map(leaf).collect();
         leaves[read_by_program..].iter_mut().for_each(|leaf| leaf.beside = true);
-        for index in 0..leaves.len() {
-            let shared = leaves.iter().filter(|other| other.supply == leaves[index].supply).count() > 1;
-            leaves[index].once = !shared && leaves[index].map.is_disjoint();
+        let mut readers: HashMap<Supply, usize> = HashMap::new();
+        leaves.iter().flat_map(|leaf| &leaf.parts).for_each(|part| *readers.entry(part.supply).or_default() += 1);
+        for part in leaves.iter_mut().flat_map(|leaf| &mut leaf.parts) {
+            part.once = readers[&part.supply] == 1 && part.map.is_disjoint();
         }
-        let is_given = |leaf: &Leaf| leaf.source().is_some_and(|source| is_given(leaf, &supplies.sources[source]));
-        let waits = leaves.iter().any(|leaf| match leaf.supply {
+        let is_given = |leaf: &Leaf| leaf.parts.iter().any(|part| is_given(part, supplies));
+        let waits = readers.keys().any(|supply| match supply {
             Supply::Source(_) => false,
             Supply::Stage(stage) => supplies.inner[stage - supplies.outputs].waits_for_looks,
         });
@@ -281,17 +276,17 @@ impl Stage {
         watch: &dyn Watch,
     ) -> Result<ChunkValue> {
         let (leaf, position) = (&self.leaves[leaf], self.pieces.position(piece));
-        let Some(index) = leaf.whole_block(position) else {
+        let Some((part, index)) = leaf.whole_block(position) else {
             let region = self.pieces.region(piece);
             return leaf.read(supplies, &region, position, blocks, watch).map(ChunkValue::Dense);
         };
-        match (&self.target, leaf.supply) {
-            (Target::Sink(_), Supply::Source(source)) if leaf.copied => match blocks.stored(source, index)? {
+        match (&self.target, part.supply) {
+            (Target::Sink(_), Supply::Source(source)) if part.copied => match blocks.stored(source, index)? {
                 Some(bytes) => Ok(ChunkValue::Encoded { bytes, pixels: None }),
-                None => blocks.pixels(leaf.supply, index, leaf.once),
+                None => blocks.pixels(part.supply, index, part.once),
             },
-            (Target::Pinned, Supply::Source(source)) if leaf.copied => blocks.pixels_and_stored(source, index),
-            _ => blocks.pixels(leaf.supply, index, leaf.once),
+            (Target::Pinned, Supply::Source(source)) if part.copied => blocks.pixels_and_stored(source, index),
+            _ => blocks.pixels(part.supply, index, part.once),
         }
     }
 
@@ -320,12 +315,11 @@ impl Stage {
     pub(super) fn scratch(&self, supplies: &Supplies<'_>, position: [usize; 4]) -> Scratch {
         let mut scratch = Scratch { program: self.program.scratch(), ..Scratch::default() };
         for leaf in &self.leaves {
-            let (pixels, beside) = leaf.gathered_bytes(supplies, position);
+            let (pixels, beside) = leaf.gathered_bytes(position);
             scratch.program += beside;
             // A block of one value has no pixels before they are laid out.
-            let is_stored = |block: usize| match leaf.supply {
-                Supply::Source(source) => !supplies.sources[source].is_constant(block),
-                Supply::Stage(_) => true,
+            let is_stored = |(part, block): (&Part, usize)| {
+                part.source().is_none_or(|source| !supplies.sources[source].is_constant(block))
             };
             let is_whole = leaf.whole_block(position).is_some_and(is_stored);
             match leaf.guarded || leaf.beside {
@@ -366,9 +360,10 @@ fn can_copy(target: &Target, source: &dyn ChunkSource, view: &View) -> bool {
 }
 
 /// Whether blocks of a guarded leaf are fetched or decoded by other tasks than the one that computes with them.
-fn is_given(leaf: &Leaf, used: &SourceUse) -> bool {
+fn is_given(part: &Part, supplies: &Supplies<'_>) -> bool {
+    let Some(used) = part.source().map(|source| &supplies.sources[source]) else { return false };
     let is_remote = || (0..used.blocks.len()).any(|block| matches!(used.source.place(block), Ok(Place::Remote(_))));
-    used.pinned_bytes == 0 && (!leaf.map.is_disjoint() || is_remote())
+    used.pinned_bytes == 0 && (!part.map.is_disjoint() || is_remote())
 }
 
 /// Reads the leaves of a stage for one piece.
@@ -387,18 +382,7 @@ struct Reader<'a, 'b> {
 
 impl Leaves for Reader<'_, '_> {
     fn constant(&mut self, leaf: usize) -> Result<Option<Scalar>> {
-        let leaf = &self.stage.leaves[leaf];
-        let (Supply::Source(source), None) = (leaf.supply, &leaf.reading.area) else { return Ok(None) };
-        let source = &self.supplies.sources[source].source;
-        let mut value = None;
-        for block in leaf.map.blocks(self.position) {
-            match (source.place(block)?, value) {
-                (Place::Constant(this), None) => value = Some(this),
-                (Place::Constant(this), Some(other)) if this.is_same(other) => {}
-                _ => return Ok(None),
-            }
-        }
-        Ok(value)
+        self.stage.leaves[leaf].constant(self.supplies, self.position)
     }
 
     fn pixels(&mut self, leaf: usize) -> Result<Arc<Chunk>> {

@@ -223,8 +223,9 @@ impl Tasks {
         for piece in stage.task_pieces(index) {
             let position = stage.pieces.position(piece);
             for leaf in &stage.leaves {
-                let (supply, by_look, by_compute) = (leaf.supply, !leaf.guarded, leaf.guarded || leaf.beside);
-                needs.extend(leaf.map.blocks(position).map(|block| Need { supply, block, by_look, by_compute }));
+                let (by_look, by_compute) = (!leaf.guarded, leaf.guarded || leaf.beside);
+                let need = |(supply, block)| Need { supply, block, by_look, by_compute };
+                needs.extend(leaf.blocks(position).map(need));
             }
         }
         unite(needs);

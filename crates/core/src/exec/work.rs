@@ -98,9 +98,12 @@ impl Tasks {
             check(watch)?;
             let (looked, leaves) = stage.look(&self.supplies(), piece, &mut blocks, watch)?;
             for leaf in leaves.into_iter().map(|leaf| &stage.leaves[leaf]) {
-                let blocks = leaf.map.blocks(stage.pieces.position(piece));
-                let of_source = |source: usize| blocks.map(move |block| (source as u32, block as u32));
-                looks.needed.extend(leaf.source().map(of_source).into_iter().flatten());
+                looks.needed.extend(leaf.blocks(stage.pieces.position(piece)).filter_map(
+                    |(supply, block)| match supply {
+                        Supply::Source(source) => Some((source as u32, block as u32)),
+                        Supply::Stage(_) => None,
+                    },
+                ));
             }
             looks.pieces.push(looked);
         }

@@ -14,9 +14,13 @@ mod values;
 mod derived;
 mod windows;
 mod statistics;
+mod join;
+mod mosaic;
 
 pub use arithmetic::Term;
 pub use derived::{Then, When, when};
+pub use join::{Boundary, concat, stack};
+pub use mosaic::{Overlap, mosaic};
 pub use node::{ArithmeticOp, CompareOp, Function, LogicOp, Node, Op, Operand, Overflow};
 pub use select::Fill;
 pub use statistics::LazyStatistics;

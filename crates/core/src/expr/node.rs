@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::area::AreaKernel;
 use crate::dtype::{DType, Scalar};
 use crate::meta::Meta;
-use crate::shape::Dim;
+use crate::shape::{Dim, Region};
 use crate::source::ChunkSource;
 use crate::view::View;
 
@@ -116,6 +116,15 @@ pub enum Op {
         working: DType,
         /// Nodata of the inputs.
         nodata: [Option<Scalar>; 2],
+    },
+    /// The inputs side by side in a larger array; no two overlap.
+    Join {
+        /// `stack`, `concat`, `pad` …
+        name: &'static str,
+        /// The pixels of the result that each input is.
+        parts: Arc<[Region]>,
+        /// The value of the others.
+        fill: Scalar,
     },
     /// Each pixel from an area of the input.
     Area(Arc<dyn AreaKernel>),
@@ -345,6 +354,8 @@ impl fmt::Display for Op {
             Self::Arithmetic { op, .. } => f.write_str(op.symbol()),
             Self::Function { function, .. } => f.write_str(function.name()),
             Self::ComparePixels { op, .. } => f.write_str(op.symbol()),
+            Self::Join { name, parts, .. } if parts.len() > 1 => write!(f, "{name} {}", parts.len()),
+            Self::Join { name, .. } => f.write_str(name),
             Self::Area(kernel) => f.write_str(&kernel.name()),
             Self::Cast { dtype, .. } => write!(f, "cast to {dtype}"),
         }

@@ -79,7 +79,7 @@ impl LazyRaster {
         let cond = condition("if_else", self)?;
         match (a.into(), b.into()) {
             (Fill::Raster(a), Fill::Raster(b)) => {
-                let dtype = common_dtype(a.meta()?, b.meta()?)?;
+                let dtype = common_dtype("if_else", &[a.meta()?, b.meta()?])?;
                 let (a, b) = (a.widened(dtype)?, b.widened(dtype)?);
                 a.replace_where("if_else", self, Fill::Raster(b), false)
             }
@@ -138,7 +138,7 @@ impl LazyRaster {
         Ok(Self::build(op, inputs, meta))
     }
 
-    fn widened(self, dtype: DType) -> Result<Self> {
+    pub(super) fn widened(self, dtype: DType) -> Result<Self> {
         if self.meta()?.dtype == dtype { Ok(self) } else { self.cast(dtype, Overflow::Error) }
     }
 }
@@ -148,7 +148,7 @@ fn fit_fill(operation: &str, value: Scalar, meta: &Meta) -> Result<Scalar> {
 }
 
 /// The other raster with the dtype and nodata of the first.
-fn fit_raster(operation: &str, first: &Meta, other: &LazyRaster) -> Result<Arc<Node>> {
+pub(super) fn fit_raster(operation: &str, first: &Meta, other: &LazyRaster) -> Result<Arc<Node>> {
     let meta = other.meta()?;
     if meta.dtype != first.dtype && !(meta.interval.fits(first.dtype) && meta.dtype != DType::Bool) {
         return Err(Error::invalid(format!(
@@ -188,18 +188,21 @@ fn translate(other: &LazyRaster, from: Scalar, to: Scalar, dtype: DType) -> Resu
     Ok(LazyRaster::build(Op::Replace { from: from.fit(dtype)?, to }, vec![Arc::clone(node)], meta))
 }
 
-/// The smallest dtype that holds the pixels of both.
-fn common_dtype(a: &Meta, b: &Meta) -> Result<DType> {
-    if a.dtype == b.dtype {
-        return Ok(a.dtype);
+/// The dtype of all, or the smallest that holds the pixels of each.
+pub(super) fn common_dtype(operation: &str, metas: &[&Meta]) -> Result<DType> {
+    let mut dtypes: Vec<_> = metas.iter().map(|meta| meta.dtype).collect();
+    dtypes.dedup();
+    if let [dtype] = dtypes[..] {
+        return Ok(dtype);
     }
-    let fits =
-        |dtype: &DType| *dtype != DType::Bool && [a, b].iter().all(|m| m.dtype == *dtype || m.interval.fits(*dtype));
-    let bool_mix = a.dtype == DType::Bool || b.dtype == DType::Bool;
-    DType::ALL.iter().copied().find(|dtype| fits(dtype) && !bool_mix).ok_or_else(|| {
+    let fits = |dtype: DType| metas.iter().all(|meta| meta.dtype == dtype || meta.interval.fits(dtype));
+    let numbers = DType::ALL.iter().copied().filter(|dtype| *dtype != DType::Bool);
+    let holding = if dtypes.contains(&DType::Bool) { None } else { numbers.into_iter().find(|dtype| fits(*dtype)) };
+    holding.ok_or_else(|| {
+        let names: Vec<_> = dtypes.iter().map(DType::to_string).collect();
         Error::invalid(format!(
-            "cannot apply if_else: no dtype holds the pixels of both {} and {}; cast one",
-            a.dtype, b.dtype
+            "cannot apply {operation}: no dtype holds the pixels of all of {}; cast some",
+            names.join(", ")
         ))
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::LazyRaster;
 use super::node::{Node, Op};
+use crate::area::{AxisFootprint, Footprint, Pick};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
@@ -49,6 +50,100 @@ impl LazyRaster {
         Ok(Self::view(&node.inputs[0], "band", *view, meta))
     }
 
+    /// With an axis of length 1, Time or Band.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the raster has the axis.
+    #[doc(alias = "expand_dims")]
+    pub fn insert_axis(&self, dim: Dim) -> Result<Self> {
+        let node = self.node()?;
+        if node.meta.dims.has(dim) {
+            return Err(Error::invalid(format!(
+                "cannot apply insert_axis: the raster has a {dim} axis, its axes are {}",
+                node.meta.dims
+            )));
+        }
+        let meta = Meta { dims: node.meta.dims.with(dim), ..node.meta.clone() };
+        Ok(Self::relabel(node, "insert_axis", meta))
+    }
+
+    /// Without an axis of length 1.
+    pub(super) fn without_axis(&self, dim: Dim) -> Result<Self> {
+        let node = self.node()?;
+        debug_assert_eq!(node.meta.shape[dim.axis()], 1, "an axis of one pixel can go");
+        let meta = Meta { dims: node.meta.dims.without(dim), ..node.meta.clone() };
+        Ok(Self::relabel(node, "without axis", meta))
+    }
+
+    /// The pixels along `dim` in reverse; the grid follows, so that each stays where it is on the ground.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the axis is absent.
+    #[doc(alias = "reverse")]
+    pub fn flip(&self, dim: Dim) -> Result<Self> {
+        let node = self.axis("flip", dim)?;
+        let meta = &node.meta;
+        let grid = meta.grid.as_deref().map(|grid| {
+            let affine = match dim {
+                Dim::Y => grid.affine.shifted(0.0, grid.height as f64).scaled(1.0, -1.0),
+                Dim::X => grid.affine.shifted(grid.width as f64, 0.0).scaled(-1.0, 1.0),
+                Dim::Time | Dim::Band => grid.affine,
+            };
+            Arc::new(Grid { affine, ..grid.clone() })
+        });
+        let footprint = AxisFootprint::flipped(meta.shape[dim.axis()]);
+        Ok(Self::pick(node, format!("flip {dim}"), dim, footprint, Meta { grid, ..meta.clone() }))
+    }
+
+    /// Every `step`th pixel along `dim`, beginning with the first; the grid's pixels become larger, and their middles stay.
+    ///
+    /// Blocks that have none of these pixels are not read. [`coarsen`](Self::coarsen) computes with the others, too.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the axis is absent, or the step is 0.
+    #[doc(alias = "stride")]
+    #[doc(alias = "thin")]
+    pub fn step_by(&self, dim: Dim, step: usize) -> Result<Self> {
+        let node = self.axis("step_by", dim)?;
+        if step == 0 {
+            return Err(Error::invalid("cannot apply step_by: the step is 0"));
+        }
+        let mut meta = node.meta.clone();
+        let axis = dim.axis();
+        meta.shape[axis] = meta.shape[axis].div_ceil(step);
+        meta.chunks[axis] = meta.chunks[axis].div_ceil(step).min(meta.shape[axis]);
+        // Each new pixel lies around the middle of the one it is.
+        let before = -((step - 1) as f64) / 2.0;
+        meta.grid = meta.grid.as_deref().map(|grid| {
+            let affine = match dim {
+                Dim::Y => grid.affine.shifted(0.0, before).scaled(1.0, step as f64),
+                Dim::X => grid.affine.shifted(before, 0.0).scaled(step as f64, 1.0),
+                Dim::Time | Dim::Band => grid.affine,
+            };
+            let [_, _, height, width] = meta.shape;
+            Arc::new(Grid { affine, height, width, crs: grid.crs.clone() })
+        });
+        Ok(Self::pick(node, format!("every {step} along {dim}"), dim, AxisFootprint::one_in(step), meta))
+    }
+
+    fn pick(node: &Arc<Node>, name: String, dim: Dim, axis: AxisFootprint, meta: Meta) -> Self {
+        let mut footprint = Footprint { axes: [AxisFootprint::SAME; 4] };
+        footprint.axes[dim.axis()] = axis;
+        Self::build(Op::Area(Arc::new(Pick { name, footprint })), vec![Arc::clone(node)], meta)
+    }
+
+    /// The node of a raster that has this axis.
+    fn axis(&self, operation: &str, dim: Dim) -> Result<&Arc<Node>> {
+        let node = self.node()?;
+        match node.meta.dims.has(dim) {
+            true => Ok(node),
+            false => Err(Error::invalid(format!(
+                "cannot apply {operation}: the raster has no {dim} axis, it has {}",
+                node.meta.dims
+            ))),
+        }
+    }
+
     /// The pixels `range` along `dim`; the grid follows.
     ///
     /// # Errors
@@ -81,14 +176,8 @@ impl LazyRaster {
     }
 
     fn part(&self, operation: &'static str, dim: Dim, range: Range<usize>) -> Result<Self> {
-        let node = self.node()?;
+        let node = self.axis(operation, dim)?;
         let meta = &node.meta;
-        if !meta.dims.has(dim) {
-            return Err(Error::invalid(format!(
-                "cannot apply {operation}: the raster has no {dim} axis, it has {}",
-                meta.dims
-            )));
-        }
         let axis = dim.axis();
         let length = meta.shape[axis];
         if range.is_empty() || range.end > length {
@@ -211,6 +300,15 @@ impl LazyRaster {
             )));
         }
         Ok(Self::relabel(node, "with_grid", Meta { grid: Some(Arc::new(grid)), ..node.meta.clone() }))
+    }
+
+    /// The same pixels without a grid: only their count is compared with that of others.
+    ///
+    /// # Errors
+    /// That of a failed operator before.
+    pub fn without_grid(&self) -> Result<Self> {
+        let node = self.node()?;
+        Ok(Self::relabel(node, "without_grid", Meta { grid: None, ..node.meta.clone() }))
     }
 
     fn view(node: &Arc<Node>, name: &'static str, view: View, meta: Meta) -> Self {

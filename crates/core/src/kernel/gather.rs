@@ -1,76 +1,76 @@
 //! Pixels of a block into the region that a view shows of it, repeated where the view repeats.
 
-use crate::buffer::Pixel;
+use std::ops::Range;
+
+use crate::buffer::{Buffer, Pixel};
 use crate::chunk::{Chunk, offset};
 use crate::dtype::{Element, Scalar};
 use crate::for_dtype;
 use crate::shape::Region;
 use crate::view::{AxisView, View};
 
-/// Copies what `view` shows of `block` (whose pixels are those of `place` in the view's input) into `target`, which
-/// holds the output pixels of `region`.
-pub(crate) fn gather(view: &View, block: &Chunk, place: &Region, target: &mut Chunk, region: &Region) {
-    for_dtype!(Buffer, block.data(), source => gather_typed(view, source, place, target, region));
+/// Where gathered pixels go.
+#[derive(Debug)]
+pub(crate) struct Gathering<'a> {
+    pub(crate) view: &'a View,
+    /// The output pixels of the view that are wanted.
+    pub(crate) region: Region,
+    pub(crate) target: &'a mut Chunk,
+    /// Where in the target the first of them lies.
+    pub(crate) at: [usize; 4],
 }
 
-fn gather_typed<T: Pixel>(view: &View, source: &[T], place: &Region, target: &mut Chunk, region: &Region) {
-    let shape = target.shape();
-    let target = target.data_mut().as_mut_slice::<T>().expect("a gathered chunk has its source's dtype");
-    let [times, bands, rows, columns] = all_seen(view, place, region);
-    if columns.is_empty() {
-        return;
+impl Gathering<'_> {
+    /// Copies what the view shows of `block`, whose pixels are those of `place` in the view's input.
+    pub(crate) fn gather(&mut self, block: &Chunk, place: &Region) {
+        for_dtype!(Buffer, block.data(), source => self.gather_typed(source, place));
     }
-    let x = view.axes[3];
-    for t in times {
-        for b in bands.clone() {
-            for row in rows.clone() {
-                let read = |axis: usize, index: usize| view.axes[axis].read(index) - place.start[axis];
-                let from = offset(place.shape, [read(0, t), read(1, b), read(2, row), 0]);
-                let line = &source[from..from + place.shape[3]];
-                let at =
-                    [t - region.start[0], b - region.start[1], row - region.start[2], columns.start - region.start[3]];
-                let to = offset(shape, at);
-                let out = &mut target[to..to + columns.len()];
-                copy_line(&x, line, columns.start, place.start[3], out);
-            }
+
+    fn gather_typed<T: Pixel>(&mut self, source: &[T], place: &Region) {
+        let (x, columns) = (self.view.axes[3], self.seen(3, place));
+        self.each_row(place, |target: &mut [T], [t, b, y]| {
+            let from = offset(place.shape, [t, b, y, 0]);
+            copy_line(&x, &source[from..from + place.shape[3]], columns.start, place.start[3], target);
+        });
+    }
+
+    /// As [`gather`](Self::gather), of a block that has `value` everywhere: no pixel of it need be there.
+    pub(crate) fn gather_constant(&mut self, value: Scalar, place: &Region) {
+        for_dtype!(Buffer, &Buffer::zeros(self.target.dtype(), 0), none => self.fill(none, value, place));
+    }
+
+    /// Fills with `value`, of the dtype of the pixels that there are none of.
+    fn fill<T: Pixel>(&mut self, _none: &[T], value: Scalar, place: &Region) {
+        self.each_row(place, |target: &mut [T], _| target.fill(Element::from_scalar(value)));
+    }
+
+    /// Hands out each row of the target that shows pixels of `place`, with the place in that of the row it shows.
+    fn each_row<T: Pixel>(&mut self, place: &Region, mut write: impl FnMut(&mut [T], [usize; 3])) {
+        let [times, bands, rows, columns] = std::array::from_fn(|axis| self.seen(axis, place));
+        if columns.is_empty() {
+            return;
         }
-    }
-}
-
-/// As [`gather`], of a block that has `value` everywhere: no pixel of it need be there.
-pub(crate) fn gather_constant(view: &View, value: Scalar, place: &Region, target: &mut Chunk, region: &Region) {
-    let shape = target.shape();
-    for_dtype!(SliceMut, target.data_mut().whole_mut(), target => {
-        let [times, bands, rows, columns] = all_seen(view, place, region);
+        let shape = self.target.shape();
+        let target = self.target.data_mut().as_mut_slice::<T>().expect("a gathered chunk has its source's dtype");
+        let to = |axis: usize, index: usize| index - self.region.start[axis] + self.at[axis];
+        let from = |axis: usize, index: usize| self.view.axes[axis].read(index) - place.start[axis];
         for t in times {
             for b in bands.clone() {
-                for row in rows.clone() {
-                    let at =
-                        [t - region.start[0], b - region.start[1], row - region.start[2], columns.start - region.start[3]];
-                    let to = offset(shape, at);
-                    target[to..to + columns.len()].fill(Element::from_scalar(value));
+                for y in rows.clone() {
+                    let first = offset(shape, [to(0, t), to(1, b), to(2, y), to(3, columns.start)]);
+                    write(&mut target[first..first + columns.len()], [from(0, t), from(1, b), from(2, y)]);
                 }
             }
         }
-    });
-}
+    }
 
-/// The output pixels of `region` that read the input pixels of `place`, along each axis.
-fn all_seen(view: &View, place: &Region, region: &Region) -> [std::ops::Range<usize>; 4] {
-    std::array::from_fn(|axis| {
-        seen(&view.axes[axis], place.start[axis]..place.start[axis] + place.shape[axis], region, axis)
-    })
-}
-
-/// The output pixels of `region` along an axis that read the input pixels `input`.
-fn seen(view: &AxisView, input: std::ops::Range<usize>, region: &Region, axis: usize) -> std::ops::Range<usize> {
-    let first = |pixel: usize| (pixel.saturating_sub(view.start) * view.repeat).saturating_sub(view.phase);
-    let start = first(input.start).max(region.start[axis]);
-    let end = match input.end > view.start {
-        true => first(input.end).min(region.start[axis] + region.shape[axis]),
-        false => 0,
-    };
-    start..end.max(start)
+    /// The wanted output pixels along an axis that read the input pixels of `place`.
+    fn seen(&self, axis: usize, place: &Region) -> Range<usize> {
+        let (view, region) = (&self.view.axes[axis], &self.region);
+        let seen = view.seen(place.start[axis]..place.start[axis] + place.shape[axis]);
+        let start = seen.start.max(region.start[axis]);
+        start..seen.end.min(region.start[axis] + region.shape[axis]).max(start)
+    }
 }
 
 fn copy_line<T: Copy>(x: &AxisView, line: &[T], first: usize, place: usize, out: &mut [T]) {

@@ -13,6 +13,6 @@ mod select;
 pub(crate) use arithmetic::{arithmetic, compare_pixels, convert, function};
 pub(crate) use cast::{Misfit, cast};
 pub(crate) use compare::{ValueSet, clear_missing, compare, is_in, valid};
-pub(crate) use gather::{gather, gather_constant};
+pub(crate) use gather::Gathering;
 pub(crate) use logic::{logic, not};
 pub(crate) use select::{Choice, fill, overwrite, replace, select};

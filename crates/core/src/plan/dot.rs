@@ -4,7 +4,7 @@ mod times;
 
 pub use times::{TaskState, TaskTimes, Times};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use petgraph::graph::NodeIndex;
@@ -289,13 +289,15 @@ fn layers(dot: &mut Dot, tasks: &Tasks, times: Option<&Times>) {
             dot.marked(&format!("out{index}"), &label, Look::Output, &marks.output(index));
             dot.edge(&format!("compute{index}"), &format!("out{index}"));
         }
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
         for leaf in &stage.leaves {
             let user = if stage.looks() && !leaf.guarded { "look" } else { "compute" };
-            if !seen.contains(&(leaf.supply, user)) {
-                seen.push((leaf.supply, user));
-                dot.edge(&counts.last_layer(leaf.supply), &format!("{user}{index}"));
-                if let Supply::Source(source) = leaf.supply
+            for supply in leaf.parts.iter().map(|part| part.supply) {
+                if !seen.insert((supply, user)) {
+                    continue;
+                }
+                dot.edge(&counts.last_layer(supply), &format!("{user}{index}"));
+                if let Supply::Source(source) = supply
                     && stage.looks()
                     && leaf.guarded
                 {

@@ -107,7 +107,7 @@ impl Plan {
             let inputs: Vec<_> = self.inputs(node).into_iter().map(|input| &self.step(input).meta).collect();
             assert!(arity(&step.kind).contains(&inputs.len()), "{} has the inputs it needs", step.label());
             for input in inputs {
-                let moves = matches!(step.kind, StepKind::Operation(Op::View { .. } | Op::Area(_)));
+                let moves = matches!(step.kind, StepKind::Operation(Op::View { .. } | Op::Area(_) | Op::Join { .. }));
                 for axis in 0..4 {
                     let (from, to) = (input.shape[axis], step.meta.shape[axis]);
                     assert!(moves || from == to || (from == 1 && axis < 2), "{} broadcasts axis {axis}", step.label());
@@ -132,6 +132,7 @@ fn arity(kind: &StepKind) -> std::ops::RangeInclusive<usize> {
             Op::Logic(_) | Op::ComparePixels { .. } => 2,
             Op::Select { yes, no } => 1 + inputs([yes, no]),
             Op::Arithmetic { a, b, .. } => inputs([a, b]),
+            Op::Join { parts, .. } => parts.len(),
             _ => 1,
         },
         StepKind::Fused { program, .. } => program.leaves().len(),
@@ -151,13 +152,13 @@ impl Step {
         }
     }
 
-    /// Whether it is a source, or computes pixels from areas: what views are taken of.
+    /// Whether it is a source, computes pixels from areas, or has its inputs side by side: what views are taken of.
     pub(crate) fn is_seen_by_views(&self) -> bool {
-        matches!(&self.kind, StepKind::Operation(Op::Source(_) | Op::Area(_)))
+        matches!(&self.kind, StepKind::Operation(Op::Source(_) | Op::Area(_) | Op::Join { .. }))
     }
 
     /// Whether it computes pixels one by one.
     pub(crate) fn is_elementwise(&self) -> bool {
-        matches!(&self.kind, StepKind::Operation(op) if !matches!(op, Op::Source(_) | Op::View { .. } | Op::Area(_)))
+        matches!(&self.kind, StepKind::Operation(op) if !matches!(op, Op::View { .. })) && !self.is_seen_by_views()
     }
 }

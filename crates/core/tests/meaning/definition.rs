@@ -130,6 +130,13 @@ impl Meaning {
                 let holds = compare(*op, number(a), number(b));
                 Scalar::Bool(holds && !is_missing(a, nodata[0]) && !is_missing(b, nodata[1]))
             }
+            Op::Join { parts, fill, .. } => {
+                let has = |part: &Region| part.intersect(&Region { start: at, shape: [1; 4] }).is_some();
+                match parts.iter().position(has) {
+                    Some(index) => input(index, std::array::from_fn(|axis| at[axis] - parts[index].start[axis])),
+                    None => *fill,
+                }
+            }
             Op::Area(kernel) => self.area_pixel(kernel.as_ref(), node.meta.dtype, &node.inputs[0], at),
         }
     }

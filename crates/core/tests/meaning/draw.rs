@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use swath_core::dtype::{DType, Scalar};
 use swath_core::error::Result;
-use swath_core::expr::{LazyRaster, Overflow, Term, Windows};
+use swath_core::expr::{Boundary, LazyRaster, Overflow, Overlap, Term, Windows, concat, mosaic, stack};
+use swath_core::grid::{Affine, Grid};
 use swath_core::meta::Meta;
 use swath_core::shape::{Dim, Dims};
 
@@ -68,7 +69,7 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
     if depth == 0 {
         return Ok(source(rng, bands, rows, columns));
     }
-    Ok(match rng.below(12) {
+    Ok(match rng.below(15) {
         0 => {
             let (top, left) = (rng.below(5), rng.below(5));
             let larger = expression(rng, [bands, rows + top + 2, columns + left + 1], depth - 1)?;
@@ -114,6 +115,14 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
             let raster = expression(rng, shape, depth - 1)?;
             statistic(rng, &raster, |raster| raster.focal(size))?
         }
+        12 | 13 => side_by_side(rng, shape, depth)?,
+        14 => {
+            let (dim, axis) = [(Dim::Band, 0), (Dim::Y, 1), (Dim::X, 2)][rng.below(3)];
+            let step = 1 + rng.below(3);
+            let mut longer = shape;
+            longer[axis] = (longer[axis] - 1) * step + 1 + rng.below(step);
+            expression(rng, longer, depth - 1)?.step_by(dim, step)?.flip(dim)?
+        }
         8 | 9 => {
             let a = expression(rng, shape, depth - 1)?;
             let b = match rng.below(3) {
@@ -137,6 +146,67 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
             ((&a & &b) | !(&a ^ &b)).check()?
         }
     })
+}
+
+/// Rasters beside and over each other.
+fn side_by_side(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
+    let [bands, rows, columns] = shape;
+    let boundary =
+        [Boundary::Constant(Scalar::Int(9)), Boundary::Nearest, Boundary::Reflect, Boundary::Constant(Scalar::Int(0))]
+            [rng.below(4)];
+    let plain = |raster: LazyRaster| raster.without_nodata();
+    match rng.below(5) {
+        0 if rows > 4 && columns > 4 => {
+            let (top, bottom, left, right) = (rng.below(3), rng.below(3), rng.below(3), rng.below(3));
+            let smaller = expression(rng, [bands, rows - top - bottom, columns - left - right], depth - 1)?;
+            smaller.pad([top, bottom], [left, right], boundary)
+        }
+        1 => {
+            let by = |rng: &mut Rng, length: usize| rng.below(length.min(4)) as isize * (1 - 2 * rng.below(2) as isize);
+            let (down, right) = (by(rng, rows), by(rng, columns));
+            expression(rng, shape, depth - 1)?.shift(down, right, boundary)
+        }
+        2 => {
+            let (dim, axis) = [(Dim::Band, 0), (Dim::Y, 1), (Dim::X, 2)][rng.below(3)];
+            let first = rng.below(shape[axis]);
+            let mut lengths = vec![first, shape[axis] - first];
+            lengths.retain(|length| *length > 0);
+            let part = |length: usize| {
+                let mut part = shape;
+                part[axis] = length;
+                plain(expression(rng, part, depth - 1)?)
+            };
+            concat(lengths.into_iter().map(part).collect::<Result<Vec<_>>>()?, dim)
+        }
+        3 => {
+            let count = 1 + rng.below(3);
+            let dates = (0..count).map(|_| plain(expression(rng, shape, depth - 1)?)).collect::<Result<Vec<_>>>()?;
+            statistic(rng, &stack(dates, Dim::Time)?, |raster| raster.over(Dim::Time))
+        }
+        _ => {
+            // One in each corner, and one over some of them: together they have the shape. Five of any depth would be many.
+            let depth = depth.min(2);
+            let nodata = rng.below(3) > 0;
+            let mut tiles = Vec::new();
+            for corner in 0..4 + rng.below(2) {
+                let (height, width) = (rows - rng.below(rows.div_ceil(2)), columns - rng.below(columns.div_ceil(2)));
+                let top = if corner % 2 == 0 { 0 } else { rows - height };
+                let left = if corner / 2 % 2 == 0 { 0 } else { columns - width };
+                let tile = plain(expression(rng, [bands, height, width], depth - 1)?)?;
+                let affine = Affine::north_up(left as f64, -(top as f64), 1.0, 1.0);
+                let tile = tile.with_grid(Grid { crs: None, affine, width, height })?;
+                tiles.push(if nodata { tile.with_nodata(3)? } else { tile });
+            }
+            let overlaps = match nodata {
+                true => {
+                    &[Overlap::First, Overlap::Last, Overlap::Max, Overlap::Sum, Overlap::Count, Overlap::Median][..]
+                }
+                false => &[Overlap::First, Overlap::Last],
+            };
+            let mosaic = mosaic(tiles, overlaps[rng.below(overlaps.len())])?;
+            mosaic.without_grid()?.without_nodata()?.cast(DType::U8, Overflow::Saturate)
+        }
+    }
 }
 
 /// Integers with integers: any dtype, and nodata where an operand has it or is divided by 0.

@@ -5,7 +5,7 @@ mod definition;
 mod draw;
 mod stored;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -179,6 +179,25 @@ fn most_drawn_expressions_are_valid() {
         })
         .count();
     assert!(valid > 300, "only {valid} of 400: the property above would test little");
+}
+
+#[test]
+fn drawn_expressions_have_every_operation_that_moves_pixels() {
+    let mut counts = HashMap::new();
+    for seed in 0..400 {
+        let mut rng = Rng::new(seed);
+        let depth = rng.below(5);
+        let Ok(raster) = expression(&mut rng, [2, 12, 6], depth) else { continue };
+        let mut nodes = vec![Arc::clone(raster.node().unwrap())];
+        while let Some(node) = nodes.pop() {
+            let name = node.op.to_string();
+            *counts.entry(name.split(' ').next().unwrap().to_owned()).or_insert(0) += 1;
+            nodes.extend(node.inputs.iter().map(Arc::clone));
+        }
+    }
+    for name in ["window", "repeat", "slice", "pad", "shift", "concat", "stack", "mosaic", "flip", "every"] {
+        assert!(counts.get(name).is_some_and(|count| *count >= 10), "{name} was drawn too rarely: {counts:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Joins all elementwise steps before an output, or before an operation on areas, into one program, run strip by strip.
+//! Makes all elementwise steps before an output, before an operation on areas, or before a part of what is joined, one
+//! program, run strip by strip.
 //!
-//! What an operation on areas reads must be there as a whole: where that is computed, it becomes a program of its own,
-//! and later a stage.
+//! What an operation on areas reads must be there as a whole, and so must parts: where that is computed, it becomes a
+//! program of its own, and later a stage.
 
 use std::collections::HashMap;
 
@@ -18,10 +19,11 @@ pub(super) fn fuse(plan: Plan) -> Plan {
     for node in needed(&plan) {
         let step = plan.step(node);
         match &step.kind {
-            // Sources, views and areas are copied once, whichever programs use them.
-            StepKind::Operation(Op::Area(_)) => {
-                let input = fusing.whole(plan.inputs(node)[0]);
-                fusing.copies[node.index()] = Some(fusing.out.add(step.clone(), &[input]));
+            // Sources, views, areas and what is joined are copied once, whichever programs use them.
+            StepKind::Operation(op @ (Op::Area(_) | Op::Join { .. })) => {
+                let inputs = plan.inputs(node).into_iter();
+                let inputs: Vec<_> = inputs.map(|input| fusing.whole(input, matches!(op, Op::Area(_)))).collect();
+                fusing.copies[node.index()] = Some(fusing.out.add(step.clone(), &inputs));
             }
             StepKind::Operation(_) if !step.is_elementwise() => {
                 let inputs = fusing.copied(&plan.inputs(node));
@@ -33,7 +35,7 @@ pub(super) fn fuse(plan: Plan) -> Plan {
     for output in &plan.outputs {
         let inputs = plan.inputs(*output);
         let mut fused = vec![fusing.fuse(inputs[0])];
-        fused.extend(inputs[1..].iter().map(|zones| fusing.whole(*zones)));
+        fused.extend(inputs[1..].iter().map(|zones| fusing.whole(*zones, true)));
         fusing.out.add(plan.step(*output).clone(), &fused);
     }
     fusing.out
@@ -42,9 +44,9 @@ pub(super) fn fuse(plan: Plan) -> Plan {
 struct Fusing<'a> {
     plan: &'a Plan,
     out: Plan,
-    /// The copy of each source, view and operation on areas.
+    /// The copy of each source and view, of each operation on areas, and of what is joined.
     copies: Vec<Option<NodeIndex>>,
-    /// The program for each step that an operation on areas reads and that must be computed.
+    /// The program for each step that another reads as a whole and that must be computed.
     programs: HashMap<NodeIndex, NodeIndex>,
 }
 
@@ -53,11 +55,16 @@ impl Fusing<'_> {
         nodes.iter().map(|node| self.copies[node.index()].expect("inputs come before users")).collect()
     }
 
-    /// The new step that an operation on areas reads in place of `node`: what is seen of a source, or a program.
-    fn whole(&mut self, node: NodeIndex) -> NodeIndex {
-        let is_source = |of: NodeIndex| matches!(self.plan.step(of).kind, StepKind::Operation(Op::Source(_)));
+    /// The new step that another reads as a whole in place of `node`: what is seen of a source, of parts that are joined, if
+    /// these may be read piece by piece, or a program.
+    fn whole(&mut self, node: NodeIndex, may_be_joined: bool) -> NodeIndex {
+        let is_read = |of: NodeIndex| match &self.plan.step(of).kind {
+            StepKind::Operation(Op::Source(_)) => true,
+            StepKind::Operation(Op::Join { .. }) => may_be_joined,
+            _ => false,
+        };
         let is_view = matches!(self.plan.step(node).kind, StepKind::Operation(Op::View { .. }));
-        if is_source(node) || is_view && is_source(self.plan.inputs(node)[0]) {
+        if is_read(node) || is_view && is_read(self.plan.inputs(node)[0]) {
             return self.copied(&[node])[0];
         }
         if let Some(known) = self.programs.get(&node) {

@@ -1,5 +1,5 @@
-//! Pushes windows, bands and repeats through elementwise steps down to the sources, and to what is computed from
-//! areas, where they decide what is read.
+//! Pushes windows, bands and repeats through elementwise steps down to the sources, to what is computed from areas, and
+//! to what is joined, where they decide what is read.
 
 use std::collections::HashMap;
 
@@ -56,12 +56,13 @@ impl Pushed<'_> {
         let inputs = self.plan.inputs(node);
         match &step.kind {
             StepKind::Operation(Op::View { view: inner, .. }) => vec![(inputs[0], view.after(inner))],
-            // A view of a source, or of what is computed from areas, stands on that as a whole.
+            // A view of what else than elementwise steps give stands on that as a whole.
             _ if step.is_seen_by_views() && !view.is_whole(step.meta.shape) => {
                 vec![(node, View::whole(step.meta.shape))]
             }
-            StepKind::Operation(Op::Area(_)) => {
-                vec![(inputs[0], View::whole(self.plan.step(inputs[0]).meta.shape))]
+            StepKind::Operation(Op::Area(_) | Op::Join { .. }) => {
+                let whole = |input: NodeIndex| (input, View::whole(self.plan.step(input).meta.shape));
+                inputs.into_iter().map(whole).collect()
             }
             _ => inputs
                 .into_iter()

@@ -242,7 +242,7 @@ impl ProgramBuilder {
             Op::Arithmetic { .. } | Op::Function { .. } | Op::ComparePixels { .. } => {
                 unreachable!("these are more than one instruction")
             }
-            Op::Source(_) | Op::View { .. } | Op::Area(_) | Op::Relabel { .. } => {
+            Op::Source(_) | Op::View { .. } | Op::Area(_) | Op::Join { .. } | Op::Relabel { .. } => {
                 unreachable!("the passes leave only elementwise steps to fuse")
             }
         }
