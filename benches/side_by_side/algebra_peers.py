@@ -71,6 +71,50 @@ def zones_make(out, path):
         f.write((1 + field[:, None] * 32 + field[None, :]).astype("uint16"), 1)
 
 
+def dates_make(folder, count, *bands):
+    """So many dates of two bands of 4096², each a little brighter than the one before, and classes of the same pixels."""
+    import rasterio
+    from rasterio.windows import Window
+    size, random = 4096, np.random.default_rng(1)
+    red, nir = (rasterio.open(band).read(1, window=Window(2000, 2000, size, size)) for band in bands[:2])
+    with rasterio.open(bands[2]) as f:
+        classes = f.read(1).repeat(2, 0).repeat(2, 1)
+    with rasterio.open(bands[0]) as f:
+        profile = {**f.profile, "width": size, "height": size, "nodata": 0, "count": 2, "interleave": "band"}
+    for date in range(int(count)):
+        noise = random.integers(0, 200, (2, size, size), "uint16")
+        pixels = np.where(np.stack([red, nir]) == 0, 0, np.stack([red, nir]) + 10 * date + noise).astype("uint16")
+        with rasterio.open(f"{folder}/date{date}.tif", "w", **profile) as f:
+            f.write(pixels)
+        row, column = (date * 431) % 5000, (date * 977) % 5000
+        with rasterio.open(f"{folder}/mask{date}.tif", "w", **{**profile, "count": 1, "dtype": "uint8", "nodata": None}) as f:
+            f.write(classes[row:row + size, column:column + size], 1)
+
+
+CLOUDS = [3, 8, 9, 10]
+
+
+def composite_dask(out, *files):
+    import xarray
+    dates, masks = files[:len(files) // 2], files[len(files) // 2:]
+    pixels = xarray.concat([dask_open(path).drop_vars("band") for path in dates], "time")
+    classes = xarray.concat([dask_open(path, masked=False)[0] for path in masks], "time")
+    # A median needs all times of a place at once.
+    clear = pixels.where(~classes.isin(CLOUDS)).chunk(time=-1)
+    dask_write(clear.median("time", skipna=True).rio.write_crs(pixels.rio.crs), out)
+
+
+def composite_hand(out, *files):
+    import rasterio
+    dates, masks = ([rasterio.open(path, num_threads=2) for path in part] for part in (files[:len(files) // 2], files[len(files) // 2:]))
+    with by_hand_writer(out, files[0]) as f:
+        for _, window in dates[0].block_windows(1):
+            pixels = np.stack([date.read(window=window) for date in dates]).astype("float32")
+            hidden = np.isin(np.stack([mask.read(window=window) for mask in masks]), CLOUDS) | (pixels == 0)
+            pixels[hidden] = np.nan
+            f.write(np.nanmedian(pixels, axis=0), window=window)
+
+
 def blocks(*paths):
     import rasterio
     files = [rasterio.open(path, num_threads=2) for path in paths]

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use swath::{Compression, Detail, GeoTiffOptions, Predictor};
+use swath::{Compression, Detail, GeoTiffOptions, Overlap, Predictor, Scalar};
 
-use crate::units::{parse_duration, parse_range, parse_rate, parse_share, parse_size};
-use crate::{calc, stats};
+use crate::units::{parse_duration, parse_range, parse_rate, parse_scalar, parse_share, parse_size};
+use crate::{calc, composite, stats};
 
 const TOUR: &str = "\
 A short tour:
@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Print statistics of all pixels of a file, band by band.
     #[command(long_about = stats::ABOUT, after_help = stats::EXAMPLES)]
     Stats(StatsArgs),
+    /// Put rasters of several times together: the median of what is valid, or another statistic.
+    #[command(long_about = composite::ABOUT, after_help = composite::EXAMPLES)]
+    Composite(CompositeArgs),
     /// Mask the clouds of a generated scene over HTTP, serially and in parallel, and compare.
     #[command(long_about = DEMO_ABOUT)]
     Demo(DemoArgs),
@@ -119,6 +122,38 @@ pub(crate) struct StatsArgs {
     pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompositeArgs {
+    /// Paths or URLs of GeoTIFFs, those first that win where --statistic is first; @0 is the first overview.
+    #[arg(value_name = "URI[@LEVEL]", required = true)]
+    pub(crate) rasters: Vec<String>,
+    /// A raster of classes for each, in the same order.
+    #[arg(long, value_name = "URI[@LEVEL]", num_args = 1.., requires = "without")]
+    pub(crate) classes: Vec<String>,
+    /// The classes whose pixels do not count, such as 3,8,9,10 of a Sentinel-2 scene classification.
+    #[arg(long, value_name = "CLASS,…", value_delimiter = ',', requires = "classes")]
+    pub(crate) without: Vec<i64>,
+    /// What each pixel is: first, last, min, max, mean, median, sum or count.
+    #[arg(long, value_name = "STATISTIC", default_value = "median", value_parser = parse_overlap)]
+    pub(crate) statistic: Overlap,
+    /// The value of pixels that are none, where the rasters do not name one, or another.
+    #[arg(long, value_name = "VALUE", value_parser = parse_scalar, allow_hyphen_values = true)]
+    pub(crate) nodata: Option<Scalar>,
+    /// The GeoTIFF to write; one that exists is replaced when the new one is complete.
+    #[arg(short, long, value_name = "OUT.tif")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+fn parse_overlap(text: &str) -> Result<Overlap, String> {
+    calc::overlap(text).ok_or_else(|| "expected first, last, min, max, mean, median, sum or count".to_owned())
 }
 
 #[derive(Debug, Args)]

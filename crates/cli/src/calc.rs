@@ -7,17 +7,12 @@ mod functions;
 mod input;
 mod parse;
 
-pub(crate) use functions::Told;
+pub(crate) use functions::{Told, overlap};
 pub(crate) use input::Input;
 
-use std::path::Path;
-
-use swath::prelude::*;
-use swath::{Detail, DotOptions, Explain, Run, Sink, Times, Trace};
-
-use crate::args::{CalcArgs, ShowArgs};
+use crate::args::CalcArgs;
 use crate::failure::Failure;
-use crate::{output, progress, run, stats};
+use crate::{deliver, run, stats};
 use evaluate::Whole;
 use functions::Numbers;
 
@@ -41,6 +36,9 @@ Examples:
   Numbers, which are printed: its mean, and how it is spread:
     swath calc 'mean((nir - red) / (nir + red))' nir=B08.tif red=B04.tif
     swath calc 'histogram((nir - red) / (nir + red), 20, -1, 1)' nir=B08.tif red=B04.tif --json
+  Two scenes as one, and the median of three dates of the ground they cover:
+    swath calc 'mosaic(west, east)' west=a.tif east=b.tif -o both.tif
+    swath calc 'mosaic(may, june, july, median)' may=5.tif june=6.tif july=7.tif -o summer.tif
   A part of a remote file, in half a gibibyte, as ZSTD:
     swath calc 'window(red, 0, 4096, 0, 4096) > 1200' -o bright.tif \\
         red=https://example.com/B04.tif --memory 512M --compress zstd";
@@ -49,7 +47,7 @@ Examples:
 pub(crate) fn help() -> String {
     format!(
         "Functions:\n{}\n\
-         Operators, the tightest first: **; - ~ or ! before a raster; * / // %; + -; << >>; &; ^; |;\n\
+         Operators, the tightest first: x[0], the first band; **; - ~ or ! before a raster; * / // %; + -; << >>; &; ^; |;\n\
          < <= > >= == !=; not; and; or. As in NumPy, & and | bind tighter than comparisons:\n\
          write (a > 1) & (b < 2), or a > 1 and b < 2.\n\
          Integers cannot overflow: results have the smallest dtype that holds them; / gives floats.\n\n\
@@ -71,33 +69,22 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
     let raster = match open(args, &expression)? {
         Whole::Raster(raster) => raster,
         Whole::Numbers(numbers) if args.show.explain || args.show.dot.is_some() => {
-            return show(args, &run, &numbers.statistics);
+            return deliver::show(&args.show, &run, &numbers.statistics);
         }
         Whole::Numbers(Numbers { statistics, told }) => {
             let computed = stats::compute(&args.expression, &args.run, &run, &statistics)?;
             return stats::print(&args.expression, &computed, &told, args.json);
         }
     };
-    match &args.output {
-        Some(path) => {
-            let sink = raster.to_geotiff_with(path, args.format.options())?;
-            if args.show.explain { show(args, &run, &sink) } else { write(args, run, &sink) }
-        }
-        None => show(args, &run, &raster),
-    }
+    deliver::raster(&raster, args.output.as_deref(), run, &args.show, &args.run, &args.format)
 }
 
 /// What makes no sense where an expression gives a raster.
 fn check_raster_options(args: &CalcArgs) -> Result<(), Failure> {
-    let message = match &args.output {
-        _ if args.json => "--json is for numbers: mean(x), statistics(x) and their like",
-        None if args.run.trace.is_some() => "--trace tells of a run: name its output with -o OUT.tif",
-        None if !args.show.explain && args.show.dot.is_none() => {
-            "nothing to do: name the output with -o OUT.tif, or ask for --explain or --dot FILE"
-        }
-        _ => return Ok(()),
-    };
-    Err(Failure::Usage(message.to_owned()))
+    if args.json {
+        return Err(Failure::Usage("--json is for numbers: mean(x), statistics(x) and their like".to_owned()));
+    }
+    deliver::check(args.output.as_deref(), &args.show, &args.run)
 }
 
 /// What the text alone says wrong is told before any file is opened.
@@ -117,47 +104,8 @@ fn open(args: &CalcArgs, expression: &ast::Expr) -> Result<Whole, Failure> {
     let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
     let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
     let used = evaluate::check_names(expression, &names).map_err(complain)?;
-    let mut rasters = evaluate::Inputs::new();
-    for input in args.inputs.iter().filter(|input| used.contains(&input.name.as_str())) {
-        rasters.insert(input.name.clone(), input.open()?);
-    }
+    let inputs = args.inputs.iter().filter(|input| used.contains(&input.name.as_str()));
+    let wanted: Vec<_> = inputs.clone().map(Input::wanted).collect();
+    let rasters = inputs.map(|input| input.name.clone()).zip(Input::open_all(&wanted)?).collect();
     evaluate::evaluate_whole(expression, &rasters).map_err(complain)
-}
-
-/// Prints the plan and writes the graph, where asked for.
-fn show<'a>(args: &CalcArgs, run: &Run, what: impl Into<Explain<'a>>) -> Result<(), Failure> {
-    let what = what.into();
-    if args.show.explain {
-        output::print(&run.explain(what)?)?;
-    }
-    draw(&args.show, run, what, None)
-}
-
-/// Writes the graph, where asked for, with what was measured of it.
-fn draw(args: &ShowArgs, run: &Run, what: Explain<'_>, times: Option<Times>) -> Result<(), Failure> {
-    let Some(path) = &args.dot else { return Ok(()) };
-    let dot = run.to_dot(what, DotOptions::from(Detail::from(args.dot_detail)).with_times(times))?;
-    if path == Path::new("-") { output::print(&dot) } else { output::write_file(path, dot) }
-}
-
-fn write(args: &CalcArgs, run: Run, sink: &Sink) -> Result<(), Failure> {
-    let trace = Trace::new();
-    let is_watched = args.run.trace.is_some() || args.show.dot.is_some();
-    let run = if is_watched { run.traced_by(&trace) } else { run };
-    let written = if args.run.progress {
-        let (run, _bar) = progress::shown(run.clone());
-        sink.run(&run)
-    } else {
-        sink.run(&run)
-    };
-    // First, as a run that failed is one to look at.
-    let traced = args.run.trace.as_ref().map_or(Ok(()), |path| trace.write(path));
-    let drawn = draw(&args.show, &run, sink.into(), trace.times());
-    let report = written?;
-    traced?;
-    drawn?;
-    if !args.run.quiet {
-        output::note(format_args!("{}: {report}", sink.path()));
-    }
-    Ok(())
 }

@@ -5,6 +5,8 @@
 
 mod args;
 mod calc;
+mod composite;
+mod deliver;
 mod demo;
 mod failure;
 mod info;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Calc(args) => calc::run(&args),
         Command::Stats(args) => stats::run(&args),
+        Command::Composite(args) => composite::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match result {

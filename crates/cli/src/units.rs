@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use swath::Scalar;
+
 /// Bytes of `512M`, `64MiB`, `1.5G`, `100MB` or `1048576`: K, M, G and T count in 1024, and so do KiB …; KB … in 1000.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
@@ -58,6 +60,13 @@ pub(crate) fn parse_range(text: &str) -> Result<(f64, f64), String> {
 pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
     let share = parse_number(text, "0.5")?;
     if share <= 1.0 { Ok(share) } else { Err("a quantile lies from 0 to 1".to_owned()) }
+}
+
+/// A number, exactly: an integer where it is written as one.
+pub(crate) fn parse_scalar(text: &str) -> Result<Scalar, String> {
+    let integer = text.parse().ok().map(Scalar::Int);
+    let float = || text.parse().ok().map(Scalar::Float);
+    integer.or_else(float).ok_or_else(|| "expected a number, such as 0, -9999 or nan".to_owned())
 }
 
 /// The digits in front, and the rest without the spaces between.

@@ -45,14 +45,14 @@ pub struct Encoded {
 
 /// A target that takes an array block by block.
 ///
-/// `encode` runs on many threads at once; `commit` is called once for each block, in the order of the block numbers,
-/// by one thread at a time; `finish` makes the output visible. A sink that is dropped before `finish` succeeded leaves
+/// `encode` runs on many threads at once; `commit` is called once for each block, place after place and at each place band
+/// after band, by one thread at a time; `finish` makes the output visible. A sink that is dropped before `finish` succeeded leaves
 /// nothing behind.
 pub trait ChunkSink: fmt::Debug + Send + Sync {
     /// What to call it in messages and plans.
     fn name(&self) -> &str;
 
-    /// Grid of its blocks over the array, in the order in which they are committed.
+    /// Grid of its blocks over the array.
     fn blocks(&self) -> ChunkGrid;
 
     /// Creates what `commit` writes to; called once, before the first block is computed.

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Not(Invert, Box<Expr>),
     Negative(Box<Expr>),
     Arithmetic(ArithmeticOp, Box<Expr>, Box<Expr>),
+    /// A band of it.
+    Index(Box<Expr>, usize),
     /// By so many bits.
     Shift(Shift, Box<Expr>, u32),
     Logic(Logic, Box<Expr>, Box<Expr>),
@@ -149,6 +151,7 @@ impl fmt::Display for Expr {
             Kind::Not(Invert::Word, input) => write!(f, "(not {input})"),
             Kind::Negative(input) => write!(f, "(- {input})"),
             Kind::Arithmetic(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),
+            Kind::Index(input, band) => write!(f, "(band {input} {band})"),
             Kind::Shift(Shift::Left, input, bits) => write!(f, "(<< {input} {bits})"),
             Kind::Shift(Shift::Right, input, bits) => write!(f, "(>> {input} {bits})"),
             Kind::Logic(op, left, right) => write!(f, "({} {left} {right})", op.symbol()),

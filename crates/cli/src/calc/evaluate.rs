@@ -44,7 +44,11 @@ fn collect_names<'a>(expr: &'a Expr, known: &[&str], used: &mut Vec<&'a str>) ->
                 last.iter().try_for_each(|(last, _)| collect_names(last, known, used))?;
             }
         }
-        Kind::Group(inner) | Kind::Not(_, inner) | Kind::Negative(inner) | Kind::Shift(_, inner, _) => {
+        Kind::Group(inner)
+        | Kind::Not(_, inner)
+        | Kind::Negative(inner)
+        | Kind::Shift(_, inner, _)
+        | Kind::Index(inner, _) => {
             collect_names(inner, known, used)?;
         }
         Kind::Logic(_, left, right) | Kind::Compare(_, left, right) | Kind::Arithmetic(_, left, right) => {
@@ -54,6 +58,7 @@ fn collect_names<'a>(expr: &'a Expr, known: &[&str], used: &mut Vec<&'a str>) ->
         Kind::Call(function, arguments) => {
             let is_word = |position: usize, name: &str| match position {
                 0 => false,
+                _ if function.takes_rasters() => position + 1 == arguments.len() && !known.contains(&name),
                 _ => function.takes_words() || name == NODATA && !known.contains(&name),
             };
             for (position, argument) in arguments.iter().enumerate() {
@@ -130,6 +135,7 @@ fn value(expr: &Expr, inputs: &Inputs) -> Evaluated<Value> {
                 combined.map_err(|error| placed(&error, &expr.span))?
             }
         },
+        Kind::Index(input, band) => evaluate(input, inputs)?.band(*band).map_err(|error| placed(&error, &expr.span))?,
         Kind::Shift(op, input, bits) => {
             let input = evaluate(input, inputs)?;
             let shifted = match op {
@@ -303,6 +309,50 @@ impl<'a> Arguments<'a> {
             Value::Raster(raster) => Fill::Raster(raster),
             Value::Scalar(scalar) => Fill::Value(scalar),
         })
+    }
+
+    /// Rasters, and behind them one of the words that `read` knows, if there is one; a raster of such a name is a raster.
+    pub(super) fn rasters_and_word<T>(
+        &mut self,
+        what: &str,
+        read: fn(&str) -> Option<T>,
+    ) -> Evaluated<(Vec<LazyRaster>, Option<T>)> {
+        let mut rasters = Vec::new();
+        while let [expr, rest @ ..] = self.rest.as_slice() {
+            match &expr.kind {
+                Kind::Name(name) if rest.is_empty() && !rasters.is_empty() && !self.inputs.contains_key(name) => {
+                    return Ok((rasters, Some(self.word(what, read)?)));
+                }
+                _ => rasters.push(self.raster()?),
+            }
+        }
+        Ok((rasters, None))
+    }
+
+    /// One of the words that `read` knows, or a value.
+    pub(super) fn word_or_scalar<T>(
+        &mut self,
+        what: &str,
+        read: fn(&str) -> Option<T>,
+    ) -> Evaluated<Result<T, Scalar>> {
+        let expr = self.next()?;
+        let told = match &expr.kind {
+            Kind::Name(name) => read(name).map(Ok),
+            _ => literal(expr).map(Err),
+        };
+        told.ok_or_else(|| self.expected(&expr.span, what))
+    }
+
+    /// An integer of either sign.
+    pub(super) fn offset(&mut self) -> Evaluated<isize> {
+        let expr = self.next()?;
+        let integer = literal(expr).and_then(Scalar::to_integer).and_then(|value| isize::try_from(value).ok());
+        integer.ok_or_else(|| self.expected(&expr.span, "an integer"))
+    }
+
+    /// Something is missing behind the arguments.
+    pub(super) fn lacks(&self, wanted: &str) -> Complaint {
+        self.expected(self.call, wanted)
     }
 
     /// Two operands, each a raster or a value, put together.
@@ -546,6 +596,19 @@ mod tests {
         check("focal(scl, [3, 3], mode)", "mode of focal 3 × 3, [1, 8, 6] u8");
         check("focal(visual, [3, 5], max)", "max of focal 3 × 5, [3, 8, 6] u8");
         check("rechunk(scl, [1, 4, 4])", "rechunk, [1, 8, 6] u8");
+        check("stack(scl, refl)", "concat 2, [2, 8, 6] f32");
+        check("stack(scl[0], refl[0])", "concat 2, [2, 8, 6] f32");
+        check("stack(scl, refl, time)", "concat 2, [2, 1, 8, 6] f32");
+        check("over(stack(scl, scl, scl, time), time, median)", "median of all along time, [1, 8, 6] f32");
+        check("concat(scl, scl, y)", "concat 2, [1, 16, 6] u8");
+        check("pad(scl, [1, 2, 3, 0], 9)", "pad, [1, 11, 9] u8");
+        check("pad(visual, [0, 0, 1, 1], nodata)", "pad, [3, 8, 8] u8");
+        check("pad(coarse, [0, 1, 0, 0], reflect)", "pad 2, [1, 5, 3] i16");
+        check("shift(scl, -1, 2, nearest)", "shift y 1..9, x 0..6, [1, 8, 6] u8");
+        check("flip(scl, y)", "flip y, [1, 8, 6] u8");
+        check("step_by(scl, x, 4)", "every 4 along x, [1, 8, 2] u8");
+        check("visual[1] + scl[0]", "+, [8, 6] u16");
+        check("-visual[1] ** 2", "neg, [8, 6] i32");
     }
 
     #[test]
@@ -622,6 +685,20 @@ mod tests {
               ^^^^^^^^^^^^^^^^^^^^^^^^^"#]],
         );
         check_error(
+            "mosaic(scl, refl)",
+            expect![[r#"
+                column 1: cannot apply mosaic: raster 0 has no grid; set one with with_grid
+                  mosaic(scl, refl)
+                  ^^^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "scl + visual[3]",
+            expect![[r#"
+                column 7: cannot apply band: there is no band 3, they are counted 0 to 2
+                  scl + visual[3]
+                        ^^^^^^^^^"#]],
+        );
+        check_error(
             "band(visual, 3)",
             expect![[r#"
                 column 1: cannot apply band: there is no band 3, they are counted 0 to 2
@@ -680,6 +757,41 @@ mod tests {
             column 15: expected an axis, as in slice(x, time|band|y|x, start, end)
               slice(visual, error, 0, 1)
                             ^^^^^"#]],
+        );
+        check_error(
+            "concat(scl, scl)",
+            expect![[r#"
+                column 1: expected an axis at the end, as in concat(a, b, …, time|band|y|x)
+                  concat(scl, scl)
+                  ^^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "stack(scl, ref1)",
+            expect![[r#"
+                column 12: expected band or time, as in stack(a, b, …, band|time)
+                  stack(scl, ref1)
+                             ^^^^"#]],
+        );
+        check_error(
+            "stack(scl, ref1, refl)",
+            expect![[r#"
+                column 12: there is no input ref1; did you mean refl?
+                  stack(scl, ref1, refl)
+                             ^^^^"#]],
+        );
+        check_error(
+            "pad(scl, [0, 0, 0, 0], edge)",
+            expect![[r#"
+                column 24: expected a value, nodata, nearest or reflect, as in pad(x, [top, bottom, left, right], value|nodata|nearest|reflect)
+                  pad(scl, [0, 0, 0, 0], edge)
+                                         ^^^^"#]],
+        );
+        check_error(
+            "visual[-1]",
+            expect![[r#"
+                column 8: unexpected -: expected a name, a number, a function or (
+                  visual[-1]
+                         ^"#]],
         );
         check_error(
             "repeat(coarse, [2, 2])",

@@ -1,5 +1,7 @@
 //! The functions of the language: a table of names, arguments and the operations of the library behind them.
 
+mod structure;
+
 use std::ops::RangeInclusive;
 
 use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow, Scalar, Summary, Windows, when};
@@ -7,6 +9,8 @@ use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow
 use super::ast::Span;
 use super::complaint::{Complaint, suggestion};
 use super::evaluate::Arguments;
+
+pub(crate) use structure::overlap;
 
 /// A function that an expression can call.
 #[derive(Debug)]
@@ -424,6 +428,11 @@ static FUNCTIONS: &[Function] = &[
     },
 ];
 
+/// All functions, as the help lists them.
+fn all() -> impl Iterator<Item = &'static Function> + Clone {
+    FUNCTIONS.iter().chain(structure::FUNCTIONS)
+}
+
 /// A function of one raster.
 const fn unary(name: &'static str, usage: &'static str, about: &'static str, build: Build<LazyRaster>) -> Function {
     Function { name, usage, about, counts: 1..=1, numbers: None, build }
@@ -441,15 +450,21 @@ fn float(value: Option<f64>) -> Option<Scalar> {
 impl Function {
     /// The function of a name that stands at `place`.
     pub(super) fn named(name: &str, place: &Span) -> Result<&'static Self, Complaint> {
-        FUNCTIONS.iter().find(|function| function.name == name).ok_or_else(|| {
-            let hint = suggestion(name, FUNCTIONS.iter().map(|function| function.name));
+        all().find(|function| function.name == name).ok_or_else(|| {
+            let hint = suggestion(name, all().map(|function| function.name));
             Complaint::new(place, format!("there is no function {name}{hint}"))
         })
     }
 
     /// Whether its arguments after the first may be words, which it checks itself: `u8`, `saturate`, `band`.
     pub(super) fn takes_words(&self) -> bool {
-        ["cast", "slice", "coarsen", "focal", "over"].contains(&self.name)
+        ["cast", "slice", "coarsen", "focal", "over", "pad", "shift", "flip", "step_by"].contains(&self.name)
+            || self.takes_rasters()
+    }
+
+    /// Whether it takes as many rasters as one likes, and perhaps a word behind them, which a raster of this name wins over.
+    pub(super) fn takes_rasters(&self) -> bool {
+        ["stack", "concat", "mosaic"].contains(&self.name)
     }
 
     pub(super) fn check_count(&self, count: usize, call: &Span) -> Result<(), Complaint> {
@@ -459,6 +474,7 @@ impl Function {
         let (least, most) = (self.counts.start(), self.counts.end());
         let wanted = match (least, most) {
             (1, 1) => "1 argument".to_owned(),
+            (1, &ANY) => "1 argument or more".to_owned(),
             (_, &ANY) => format!("{least} arguments or more"),
             _ if least == most => format!("{least} arguments"),
             _ => format!("{least} or {most} arguments"),
@@ -507,5 +523,5 @@ fn dim(name: &str) -> Option<Dim> {
 
 /// A line or two for each function, for `--help`.
 pub(super) fn help() -> String {
-    FUNCTIONS.iter().map(|Function { usage, about, .. }| format!("  {usage}\n        {about}\n")).collect()
+    all().map(|Function { usage, about, .. }| format!("  {usage}\n        {about}\n")).collect()
 }

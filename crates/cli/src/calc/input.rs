@@ -38,8 +38,22 @@ impl Input {
         level(text)
     }
 
-    pub(super) fn open(&self) -> swath::Result<LazyRaster> {
-        OpenOptions::new().overview(self.overview.clone()).open(&self.uri)
+    /// Opens files at overviews: all of one overview at once.
+    pub(crate) fn open_all(wanted: &[(&str, Overview)]) -> swath::Result<Vec<LazyRaster>> {
+        let mut opened: Vec<Option<LazyRaster>> = vec![None; wanted.len()];
+        while let Some(next) = opened.iter().position(Option::is_none) {
+            let overview = &wanted[next].1;
+            let alike: Vec<_> = (next..wanted.len()).filter(|index| wanted[*index].1 == *overview).collect();
+            let uris = alike.iter().map(|index| wanted[*index].0);
+            let rasters = OpenOptions::new().overview(overview.clone()).open_all(uris)?;
+            alike.into_iter().zip(rasters).for_each(|(index, raster)| opened[index] = Some(raster));
+        }
+        Ok(opened.into_iter().flatten().collect())
+    }
+
+    /// What it opens.
+    pub(super) fn wanted(&self) -> (&str, Overview) {
+        (&self.uri, self.overview.clone())
     }
 }
 

@@ -45,6 +45,7 @@ static PRECEDENCE: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
         .op(Op::infix(Rule::product, Assoc::Left))
         .op(Op::prefix(Rule::complement) | Op::prefix(Rule::minus) | Op::prefix(Rule::plus))
         .op(Op::infix(Rule::power, Assoc::Right))
+        .op(Op::postfix(Rule::index))
 });
 
 /// The expression of a text.
@@ -77,7 +78,7 @@ fn is_operator(pair: &Pair<'_, Rule>) -> bool {
     let rule = pair.as_rule();
     matches!(rule, Rule::not_word | Rule::complement | Rule::minus | Rule::plus | Rule::and_word | Rule::or_word)
         || matches!(rule, Rule::and | Rule::or | Rule::xor | Rule::compare | Rule::shift)
-        || matches!(rule, Rule::sum | Rule::product | Rule::power)
+        || matches!(rule, Rule::sum | Rule::product | Rule::power | Rule::index)
 }
 
 /// What stands where the grammar has nothing.
@@ -112,7 +113,12 @@ fn first(pair: Pair<'_, Rule>) -> Pair<'_, Rule> {
 }
 
 fn operation(pair: Pair<'_, Rule>) -> Parsed<Expr> {
-    PRECEDENCE.map_primary(operand).map_prefix(prefixed).map_infix(infixed).parse(pair.into_inner())
+    PRECEDENCE
+        .map_primary(operand)
+        .map_prefix(prefixed)
+        .map_postfix(indexed)
+        .map_infix(infixed)
+        .parse(pair.into_inner())
 }
 
 fn operand(pair: Pair<'_, Rule>) -> Parsed<Expr> {
@@ -180,6 +186,14 @@ fn prefixed(op: Pair<'_, Rule>, operand: Parsed<Expr>) -> Parsed<Expr> {
         _ => operand.kind,
     };
     Ok(Expr { span, kind })
+}
+
+/// `x[0]`: a band of x.
+fn indexed(operand: Parsed<Expr>, op: Pair<'_, Rule>) -> Parsed<Expr> {
+    let (operand, place) = (operand?, span(&op));
+    let band = first(op).as_str().replace('_', "").parse();
+    let band = band.map_err(|_| Complaint::new(&place, "this number is too large"))?;
+    Ok(Expr { span: operand.span.start..place.end, kind: Kind::Index(Box::new(operand), band) })
 }
 
 const fn negated(value: Scalar) -> Option<Scalar> {

@@ -50,7 +50,7 @@ impl Tasks {
             self.stages[self.outputs..].iter().map(|stage| vec![false; stage.task_count()]).collect();
         // Users before what they use: how often something is used is known when it is reached.
         for stage in (0..self.outputs).chain((self.outputs..self.stages.len()).rev()) {
-            for index in 0..self.stages[stage].task_count() {
+            for index in self.stages[stage].task_order() {
                 if stage < self.outputs || is_needed[stage - self.outputs][index] {
                     self.count_uses_of(stage, index, firsts[stage] + index, &mut uses, &mut is_needed);
                 }
@@ -286,9 +286,10 @@ impl<'a> Numbering<'a> {
 
     fn number(mut self) -> Result<()> {
         self.reserve();
-        let outputs: usize = self.tasks.outputs().iter().map(Stage::task_count).sum();
-        for computation in 0..outputs {
-            self.compute(computation)?;
+        for stage in 0..self.tasks.outputs {
+            for task in self.tasks.stages[stage].task_order() {
+                self.compute(self.firsts[stage] + task)?;
+            }
         }
         let inner = self.tasks.outputs..self.tasks.stages.len();
         self.tasks.computations = inner

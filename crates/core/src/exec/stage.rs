@@ -167,6 +167,22 @@ impl Stage {
         self.pieces.len().div_ceil(self.pieces_per_task)
     }
 
+    /// Its tasks in the order in which they are numbered. Of an output whose bands lie in pieces of their own, those of one
+    /// place follow each other: what they share, such as a mask, is held for one place and not for all of a band. Chunks are
+    /// handed out by number.
+    pub(super) fn task_order(&self) -> Box<dyn Iterator<Item = usize>> {
+        let count = self.task_count();
+        if self.pieces.counts()[1] == 1 || matches!(self.target, Target::Chunks) {
+            return Box::new(0..count);
+        }
+        let mut order: Vec<_> = (0..count).collect();
+        order.sort_by_cached_key(|task| {
+            let [t, b, y, x] = self.pieces.position(task * self.pieces_per_task);
+            [t, y, x, b]
+        });
+        Box::new(order.into_iter())
+    }
+
     /// The task that computes a piece.
     pub(super) const fn task_of(&self, piece: usize) -> usize {
         piece / self.pieces_per_task

@@ -14,6 +14,7 @@ use crate::grid::Grid;
 use crate::interval::Interval;
 use crate::meta::Meta;
 use crate::shape::{Dim, Region, check_addressable, visible};
+use crate::view::View;
 
 /// What lies beyond the edges of a raster.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -199,14 +200,14 @@ impl LazyRaster {
     /// `InvalidInput` as [`pad`](Self::pad).
     pub fn shift(&self, rows: isize, columns: isize, boundary: Boundary) -> Result<Self> {
         let node = self.node()?;
-        let [_, _, height, width] = node.meta.shape;
         let beyond = |by: isize| [by.max(0).unsigned_abs(), by.min(0).unsigned_abs()];
         let (rows, columns) = (beyond(rows), beyond(columns));
         let padded = self.padded("shift", [rows, columns], boundary, None)?;
-        let kept = padded.window(rows[1]..rows[1] + height, columns[1]..columns[1] + width)?;
-        let kept = kept.node()?;
-        let meta = Meta { grid: node.meta.grid.clone(), chunks: node.meta.chunks, ..kept.meta.clone() };
-        Ok(Self::build(kept.op.clone(), kept.inputs.clone(), meta))
+        let padded = padded.node()?;
+        let kept = Region { start: [0, 0, rows[1], columns[1]], shape: node.meta.shape };
+        let Meta { shape, chunks, ref grid, .. } = node.meta;
+        let meta = Meta { shape, chunks, grid: grid.clone(), ..padded.meta.clone() };
+        Ok(Self::view(padded, "shift", View::window(&kept), meta))
     }
 
     /// With `amounts` of pixels before and after along Y and X.

@@ -311,7 +311,7 @@ impl LazyRaster {
         Ok(Self::relabel(node, "without_grid", Meta { grid: None, ..node.meta.clone() }))
     }
 
-    fn view(node: &Arc<Node>, name: &'static str, view: View, meta: Meta) -> Self {
+    pub(super) fn view(node: &Arc<Node>, name: &'static str, view: View, meta: Meta) -> Self {
         Self::build(Op::View { name, view }, vec![Arc::clone(node)], meta)
     }
 

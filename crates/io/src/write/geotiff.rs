@@ -63,7 +63,8 @@ struct Writing {
     /// Where the next block starts.
     position: u64,
     /// Blocks committed so far, in order.
-    extents: Vec<Extent>,
+    /// Of each block that was committed.
+    extents: Vec<Option<Extent>>,
 }
 
 impl GeoTiffSink {
@@ -133,15 +134,12 @@ impl GeoTiffSink {
     /// Appends a block, and says where it lies.
     fn append(&self, writing: &mut Writing, encoded: &Encoded) -> Result<()> {
         let block = encoded.block;
-        if block != writing.extents.len() || block >= self.blocks.len() {
-            return Err(self.internal(format_args!(
-                "block {block} was committed instead of block {} out of {}",
-                writing.extents.len(),
-                self.blocks.len()
-            )));
+        if writing.extents.get(block) != Some(&None) {
+            let blocks = self.blocks.len();
+            return Err(self.internal(format_args!("block {block} was committed twice, or is none of {blocks}")));
         }
         if encoded.bytes.is_empty() {
-            writing.extents.push(Extent::default());
+            writing.extents[block] = Some(Extent::default());
             return Ok(());
         }
         let end = writing.position + encoded.bytes.len() as u64;
@@ -158,7 +156,7 @@ impl GeoTiffSink {
             let message = format!("cannot write {} of {}", self.block_name(block), self.name);
             Error::with_source(ErrorKind::Unavailable, message, error)
         })?;
-        writing.extents.push(Extent { offset: writing.position, length });
+        writing.extents[block] = Some(Extent { offset: writing.position, length });
         writing.position = end;
         Ok(())
     }
@@ -178,6 +176,7 @@ impl GeoTiffSink {
     /// Writes the head and makes the file visible.
     fn complete(&self, writing: Writing) -> Result<u64> {
         let Writing { target, position, extents } = writing;
+        let extents: Vec<_> = extents.into_iter().flatten().collect();
         if extents.len() != self.blocks.len() {
             return Err(self.internal(format_args!("only {} of {} blocks", extents.len(), self.blocks.len())));
         }
@@ -206,7 +205,7 @@ impl ChunkSink for GeoTiffSink {
         }
         let position = self.head.len();
         let target = self.location.create(position, self.sync, self.disk_bytes)?;
-        *state = State::Writing(Writing { target, position, extents: Vec::with_capacity(self.blocks.len()) });
+        *state = State::Writing(Writing { target, position, extents: vec![None; self.blocks.len()] });
         Ok(())
     }
 

@@ -1,10 +1,14 @@
 //! One number for each window of pixels: what coarsening and focal statistics have in common.
 
-use std::cmp::Ordering;
+mod columns;
+mod order;
+
 use std::fmt;
 use std::ops::Range;
 
-use super::{AreaKernel, Footprint};
+use self::columns::{Columns, Ends, Extremes, Moments, OneByOne, Summand, Sums, join};
+use self::order::{Sorting, TILE, mode, quantile};
+use super::{AreaKernel, AxisFootprint, Footprint};
 use crate::buffer::Pixel;
 use crate::chunk::{Chunk, offset};
 use crate::dtype::Scalar;
@@ -78,8 +82,10 @@ impl AreaKernel for WindowKernel {
     }
 
     fn scratch(&self, input: Shape, output: Shape) -> u64 {
-        // Two rows of what is gathered, or all pixels of a window.
-        ((input[3] + output[3]) * size_of::<Moments>() + self.footprint.pixels(input) * size_of::<u64>()) as u64
+        // Two rows of what is gathered, or all pixels of a window, or of some.
+        let together = if self.is_sorted_in_tiles() { TILE } else { 1 };
+        let windows = self.footprint.pixels(input) * together * size_of::<u64>();
+        ((input[3] + output[3]) * size_of::<Moments>() + windows) as u64
     }
 
     fn passes_over_times_of(&self, value: Scalar) -> bool {
@@ -101,22 +107,19 @@ impl AreaKernel for WindowKernel {
 
 impl WindowKernel {
     fn run_typed<T: Summand>(&self, windows: &Windows<'_>, pixels: &[T], output: &mut Chunk) -> Result<()> {
-        let nodata = self.nodata.map(T::from_scalar);
+        let (nodata, empty) = (self.nodata.map(T::from_scalar), self.empty::<T>());
+        let one = |pixel: &Option<T>| pixel.unwrap_or(empty);
         match self.statistic {
-            Statistic::Min => {
-                let empty = self.empty::<T>();
-                windows.each::<T, OneByOne<Extreme<T, false>>, _>(pixels, nodata, typed(output), |min| {
-                    min.0.unwrap_or(empty)
-                })
+            Statistic::Min => windows.each::<T, Extremes<T, false>, _>(pixels, nodata, typed(output), one),
+            Statistic::Max => windows.each::<T, Extremes<T, true>, _>(pixels, nodata, typed(output), one),
+            Statistic::First if self.is_of_planes() => {
+                windows.each::<T, Ends<T, false>, _>(pixels, nodata, typed(output), one)
             }
-            Statistic::Max => {
-                let empty = self.empty::<T>();
-                windows.each::<T, OneByOne<Extreme<T, true>>, _>(pixels, nodata, typed(output), |max| {
-                    max.0.unwrap_or(empty)
-                })
+            Statistic::Last if self.is_of_planes() => {
+                windows.each::<T, Ends<T, true>, _>(pixels, nodata, typed(output), one)
             }
             Statistic::First | Statistic::Last | Statistic::Mode => {
-                let (statistic, empty) = (self.statistic, self.empty::<T>());
+                let statistic = self.statistic;
                 windows.collect(pixels, nodata, typed(output), |window| match statistic {
                     Statistic::First => window.first().copied().unwrap_or(empty),
                     Statistic::Last => window.last().copied().unwrap_or(empty),
@@ -161,6 +164,9 @@ impl WindowKernel {
                     windows.collect(pixels, nodata, output, |window| finish(variance(window, ddof)))
                 }
             }
+            Statistic::Quantile(q) if self.is_sorted_in_tiles() => {
+                windows.sorted(pixels, nodata, output, |sorted, window| sorted.quantile(window, q).map_or(empty, float))
+            }
             Statistic::Quantile(q) => {
                 windows.collect(pixels, nodata, output, |window| quantile(window, q).map_or(empty, float))
             }
@@ -170,6 +176,20 @@ impl WindowKernel {
                 _ => float(T::mean(mean.sum, mean.count)),
             }),
         }
+    }
+
+    /// Whether each window is of pixels at one row and column, along Time and Band.
+    fn is_of_planes(&self) -> bool {
+        self.footprint.axes[2..].iter().all(|axis| *axis == AxisFootprint::SAME)
+    }
+
+    /// Whether windows are sorted side by side: of so many pixels that it does not pay, one after the other.
+    fn is_sorted_in_tiles(&self) -> bool {
+        const PIXELS_MAX: usize = 512;
+        let [times, bands, ..] = self.footprint.axes.map(|axis| axis.length());
+        self.is_of_planes()
+            && matches!(self.statistic, Statistic::Quantile(_))
+            && times.saturating_mul(bands) <= PIXELS_MAX
     }
 
     /// What stands for a window without a valid pixel; there is none where there is no nodata.
@@ -182,174 +202,6 @@ fn typed<T: Pixel>(output: &mut Chunk) -> &mut [T] {
     output.data_mut().as_mut_slice().expect("the result has the dtype that its expression says")
 }
 
-/// What is gathered of a window: first of each of its columns, then of these from left to right, so that the order
-/// depends on the window alone.
-trait Gathered<T>: Copy + Default {
-    fn add(&mut self, pixel: T);
-    fn join(&mut self, other: &Self);
-}
-
-/// What is gathered of many columns, or windows, at once.
-trait Columns<T> {
-    /// Of one of them.
-    type One;
-
-    fn new(count: usize) -> Self;
-
-    fn clear(&mut self);
-
-    /// Adds the valid ones of a row of pixels, each to its column.
-    fn add_row(&mut self, row: &[T], nodata: Option<T>);
-
-    /// Joins to each of these columns `at` one of `other`: the first to the first of them, the next to the one that is
-    /// `step` further.
-    fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize);
-
-    fn get(&self, index: usize) -> Self::One;
-}
-
-/// Columns of which each is gathered by itself.
-struct OneByOne<G>(Vec<G>);
-
-impl<T: Pixel, G: Gathered<T>> Columns<T> for OneByOne<G> {
-    type One = G;
-
-    fn new(count: usize) -> Self {
-        Self(vec![G::default(); count])
-    }
-
-    fn clear(&mut self) {
-        self.0.fill(G::default());
-    }
-
-    fn add_row(&mut self, row: &[T], nodata: Option<T>) {
-        let pairs = self.0.iter_mut().zip(row);
-        match nodata {
-            None => pairs.for_each(|(column, pixel)| column.add(*pixel)),
-            Some(nodata) => pairs.for_each(|(column, pixel)| {
-                if *pixel != nodata && !pixel.is_nan() {
-                    column.add(*pixel);
-                }
-            }),
-        }
-    }
-
-    fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
-        let pairs = self.0[at].iter_mut().zip(other.0[first..].iter().step_by(step));
-        pairs.for_each(|(window, column)| window.join(column));
-    }
-
-    fn get(&self, index: usize) -> G {
-        self.0[index]
-    }
-}
-
-/// Sums and counts, apart from each other, so that loops over them become vectors.
-struct Sums<S> {
-    sums: Vec<S>,
-    counts: Vec<u32>,
-}
-
-impl<T: Summand> Columns<T> for Sums<T::Sum> {
-    type One = Mean<T::Sum>;
-
-    fn new(count: usize) -> Self {
-        Self { sums: vec![T::Sum::default(); count], counts: vec![0; count] }
-    }
-
-    fn clear(&mut self) {
-        self.sums.fill(T::Sum::default());
-        self.counts.fill(0);
-    }
-
-    fn add_row(&mut self, row: &[T], nodata: Option<T>) {
-        match nodata {
-            None => {
-                self.sums.iter_mut().zip(row).for_each(|(sum, pixel)| *sum = T::add(*sum, pixel.widen()));
-                self.counts.iter_mut().for_each(|count| *count += 1);
-            }
-            // What is missing adds 0, which changes no sum that began with 0.
-            Some(nodata) => {
-                for ((sum, count), pixel) in self.sums.iter_mut().zip(&mut self.counts).zip(row) {
-                    let is_valid = *pixel != nodata && !pixel.is_nan();
-                    *sum = T::add(*sum, if is_valid { pixel.widen() } else { T::Sum::default() });
-                    *count += u32::from(is_valid);
-                }
-            }
-        }
-    }
-
-    fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
-        let (sums, counts) = (&mut self.sums[at.clone()], &mut self.counts[at]);
-        let (more_sums, more_counts) = (&other.sums[first..], &other.counts[first..]);
-        if step == 1 {
-            sums.iter_mut().zip(more_sums).for_each(|(sum, more)| *sum = T::add(*sum, *more));
-            counts.iter_mut().zip(more_counts).for_each(|(count, more)| *count += more);
-        } else {
-            sums.iter_mut().zip(more_sums.iter().step_by(step)).for_each(|(sum, more)| *sum = T::add(*sum, *more));
-            counts.iter_mut().zip(more_counts.iter().step_by(step)).for_each(|(count, more)| *count += more);
-        }
-    }
-
-    fn get(&self, index: usize) -> Mean<T::Sum> {
-        Mean { sum: self.sums[index], count: self.counts[index].into() }
-    }
-}
-
-/// The most frequent pixel; of several the least. NaN if one is.
-fn mode<T: Pixel>(window: &mut [T]) -> Option<T> {
-    window.sort_unstable_by(order);
-    let mut best: Option<(usize, T)> = None;
-    for run in window.chunk_by(|a, b| order(a, b).is_eq()) {
-        if best.is_none_or(|(count, _)| run.len() > count) {
-            best = Some((run.len(), run[0]));
-        }
-    }
-    let nan = window.last().copied().filter(|last| last.is_nan());
-    nan.or(best.map(|(_, pixel)| pixel))
-}
-
-/// The quantile of a window's pixels; NaN if one is.
-fn quantile<T: Summand>(window: &mut [T], q: f64) -> Option<f64> {
-    let last = window.len().checked_sub(1)?;
-    let position = q * last as f64;
-    let (below, part) = (position.floor() as usize, position.fract());
-    let (_, low, above) = window.select_nth_unstable_by(below, order);
-    let low = low.to_f64();
-    // NaNs are ordered last.
-    if above.iter().any(|pixel| pixel.is_nan()) || low.is_nan() {
-        return Some(f64::NAN);
-    }
-    if part == 0.0 {
-        return Some(low);
-    }
-    let high = above.iter().copied().min_by(order).map_or(low, Summand::to_f64);
-    Some(interpolate(low, high, part))
-}
-
-/// As NumPy's `_lerp`: exact at both ends; also between infinities, and where the distance is beyond `f64`.
-fn interpolate(low: f64, high: f64, part: f64) -> f64 {
-    let distance = high - low;
-    match (low == high, distance.is_finite()) {
-        (true, _) => low,
-        (_, false) => low * (1.0 - part) + high * part,
-        _ if part >= 0.5 => high - distance * (1.0 - part),
-        _ => low + distance * part,
-    }
-}
-
-/// NaN after all numbers.
-fn order<T: Pixel>(a: &T, b: &T) -> Ordering {
-    a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
-}
-
-/// Sum and count.
-#[derive(Debug, Clone, Copy, Default)]
-struct Mean<S> {
-    sum: S,
-    count: u64,
-}
-
 /// The variance of pixels whose squares cannot be summed exactly: from their mean, and corrected by what that lacks.
 fn variance<T: Summand>(window: &[T], ddof: u64) -> Option<f64> {
     let count = window.len() as u64;
@@ -359,64 +211,6 @@ fn variance<T: Summand>(window: &[T], ddof: u64) -> Option<f64> {
     let distances = || window.iter().map(|pixel| pixel.distance(first) - mean);
     let (rest, squares): (f64, f64) = (distances().sum(), distances().map(|distance| distance * distance).sum());
     Some((squares - rest * rest / count as f64) / free as f64)
-}
-
-/// The sums of integers and of their squares, exactly.
-#[derive(Debug, Clone, Copy, Default)]
-struct Moments {
-    first: i128,
-    second: i128,
-    count: u64,
-}
-
-impl Moments {
-    /// None where there are not more pixels than `ddof`.
-    fn variance(&self, ddof: u64) -> Option<f64> {
-        let Self { first, second, count } = *self;
-        let free = count.checked_sub(ddof).filter(|free| *free > 0)?;
-        Some((i128::from(count) * second - first * first) as f64 / count as f64 / free as f64)
-    }
-}
-
-impl<T: Summand> Gathered<T> for Moments {
-    fn add(&mut self, pixel: T) {
-        let value = pixel.to_integer();
-        self.first += value;
-        self.second += value * value;
-        self.count += 1;
-    }
-
-    fn join(&mut self, other: &Self) {
-        self.first += other.first;
-        self.second += other.second;
-        self.count += other.count;
-    }
-}
-
-/// The least pixel, or the greatest; NaN if one is.
-#[derive(Debug, Clone, Copy)]
-struct Extreme<T, const GREATEST: bool>(Option<T>);
-
-impl<T, const GREATEST: bool> Default for Extreme<T, GREATEST> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: Pixel, const GREATEST: bool> Gathered<T> for Extreme<T, GREATEST> {
-    fn add(&mut self, pixel: T) {
-        let is_beyond =
-            |known: T| !known.is_nan() && (pixel.is_nan() || if GREATEST { pixel > known } else { pixel < known });
-        if self.0.is_none_or(is_beyond) {
-            self.0 = Some(pixel);
-        }
-    }
-
-    fn join(&mut self, other: &Self) {
-        if let Some(pixel) = other.0 {
-            self.add(pixel);
-        }
-    }
 }
 
 /// The windows of a region's pixels.
@@ -492,6 +286,36 @@ impl Windows<'_> {
         Ok(())
     }
 
+    /// Sorts windows that have one pixel of each row that they read, and writes what `finish` makes of each.
+    fn sorted<T: Summand, O: Pixel>(
+        &self,
+        pixels: &[T],
+        nodata: Option<T>,
+        output: &mut [O],
+        finish: impl Fn(&Sorting<T>, usize) -> O,
+    ) -> Result<()> {
+        let [times, bands, rows, columns] = self.region.shape;
+        let mut sorting = Sorting::new(0);
+        let mut read: Vec<&[T]> = Vec::new();
+        let mut asked = Asked::new(self.cancelled);
+        let first_column = self.region.start[3] - self.place.start[3];
+        for [t, b, y] in (0..times).flat_map(|t| (0..bands).flat_map(move |b| (0..rows).map(move |y| [t, b, y]))) {
+            read.clear();
+            read.extend(self.rows([t, b, y], pixels));
+            if !sorting.is_of(read.len()) {
+                sorting = Sorting::new(read.len());
+            }
+            let first = offset(self.region.shape, [t, b, y, 0]);
+            for (index, out) in output[first..first + columns].chunks_mut(TILE).enumerate() {
+                asked.after(read.len() * out.len())?;
+                let start = first_column + index * TILE;
+                sorting.sort(&read, start..start + out.len(), nodata);
+                out.iter_mut().enumerate().for_each(|(window, out)| *out = finish(&sorting, window));
+            }
+        }
+        Ok(())
+    }
+
     /// The input's rows that the windows of an output row read, in order.
     fn rows<'p, T>(&self, at: [usize; 3], pixels: &'p [T]) -> impl Iterator<Item = &'p [T]> + use<'p, T> {
         let [times, bands, rows] = std::array::from_fn(|axis| self.window(axis, at[axis]));
@@ -512,23 +336,6 @@ impl Windows<'_> {
         let at = self.region.start[axis] + position;
         let read = self.footprint.axes[axis].read(at..at + 1, first + length);
         read.start - first..read.end - first
-    }
-}
-
-/// Joins the columns of each window, which `spans` tells, from left to right; of windows that are equally long and
-/// equally far apart, all first columns at once, then all second ones.
-fn join<T, C: Columns<T>>(spans: &[Range<usize>], columns: &C, windows: &mut C) {
-    let mut at = 0;
-    while let Some(first) = spans.get(at) {
-        let distance = |span: &Range<usize>| span.start.saturating_sub(first.start);
-        let step = spans.get(at + 1).map_or(1, distance).max(1);
-        let follows =
-            |(index, span): &(usize, &Range<usize>)| span.len() == first.len() && distance(span) == index * step;
-        let count = spans[at..].iter().enumerate().take_while(follows).count();
-        for column in first.clone() {
-            windows.join(at..at + count, columns, column, step);
-        }
-        at += count;
     }
 }
 
@@ -558,97 +365,15 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// A pixel that can be summed without overflow: integers exactly, floats as `f64`.
-trait Summand: Pixel {
-    type Sum: Copy + Default;
-
-    /// Whether the sum of as many squares as a window has pixels fits an `i128`, times their count.
-    const SQUARES_ARE_EXACT: bool;
-
-    fn widen(self) -> Self::Sum;
-
-    fn to_f64(self) -> f64;
-
-    /// Of an integer.
-    fn to_integer(self) -> i128;
-
-    /// How far it is from another, exactly before it is rounded; of floats, from 0: their distances would be rounded, too.
-    fn distance(self, from: Self) -> f64;
-
-    fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
-
-    fn mean(sum: Self::Sum, count: u64) -> f64;
-
-    fn literal(sum: Self::Sum) -> Scalar;
-}
-
-macro_rules! summand {
-    (@distance Int, $pixel:ident, $from:ident) => { ($pixel.to_integer() - $from.to_integer()) as f64 };
-    (@distance Float, $pixel:ident, $from:ident) => {{
-        let _ = $from;
-        $pixel.to_f64()
-    }};
-    ($($type:ty => $sum:ty, $literal:ident as $wide:ty, $exact:literal;)*) => {
-        $(impl Summand for $type {
-            type Sum = $sum;
-
-            const SQUARES_ARE_EXACT: bool = $exact;
-
-            fn widen(self) -> $sum {
-                self.into()
-            }
-
-            fn to_f64(self) -> f64 {
-                <$sum>::from(self) as f64
-            }
-
-            fn to_integer(self) -> i128 {
-                <$sum>::from(self) as i128
-            }
-
-            fn distance(self, from: Self) -> f64 {
-                summand!(@distance $literal, self, from)
-            }
-
-            fn add(a: $sum, b: $sum) -> $sum {
-                a + b
-            }
-
-            fn mean(sum: $sum, count: u64) -> f64 {
-                sum as f64 / count as f64
-            }
-
-            fn literal(sum: $sum) -> Scalar {
-                Scalar::$literal(sum as $wide)
-            }
-        })*
-    };
-}
-
-// Windows of 2³¹ pixels, as large as an array can be read at once, overflow neither sums nor squares.
-summand!(
-    bool => i64, Int as i128, true;
-    u8 => i64, Int as i128, true;
-    u16 => i64, Int as i128, true;
-    u32 => i64, Int as i128, true;
-    u64 => i128, Int as i128, false;
-    i8 => i64, Int as i128, true;
-    i16 => i64, Int as i128, true;
-    i32 => i64, Int as i128, true;
-    i64 => i128, Int as i128, false;
-    f32 => f64, Float as f64, false;
-    f64 => f64, Float as f64, false;
-);
-
 #[cfg(test)]
 mod tests {
-    use super::super::AxisFootprint;
+    use super::order::interpolate;
     use super::*;
     use crate::buffer::Buffer;
     use crate::dtype::DType;
     use crate::shape::ChunkGrid;
 
-    const SHAPE: Shape = [1, 2, 7, 9];
+    const SHAPE: Shape = [1, 5, 7, 9];
 
     fn kernel(
         statistic: Statistic,
@@ -659,12 +384,13 @@ mod tests {
         WindowKernel { name: "test".to_owned(), statistic, footprint, nodata, result_nodata: empty }
     }
 
-    fn footprints() -> [Footprint; 3] {
+    fn footprints() -> [Footprint; 4] {
         let same = AxisFootprint::SAME;
         [
             Footprint { axes: [same, same, AxisFootprint::around(1, 1), AxisFootprint::around(2, 0)] },
             Footprint { axes: [same, AxisFootprint::every(2), AxisFootprint::every(3), AxisFootprint::every(2)] },
             Footprint { axes: [same, same, AxisFootprint::all(7), AxisFootprint::all(9)] },
+            Footprint { axes: [same, AxisFootprint::all(5), same, same] },
         ]
     }
 
