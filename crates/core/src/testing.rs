@@ -1,12 +1,14 @@
-//! Rasters and checks for tests: small arrays, and the conformance suite of [`ChunkSource`].
+//! Rasters and checks for tests: small arrays, and the conformance suites of [`ChunkSource`] and [`AreaKernel`].
 
 use std::sync::Arc;
 
+use crate::area::AreaKernel;
 use crate::buffer::{Buffer, Pixel};
 use crate::chunk::Chunk;
+use crate::dtype::DType;
 use crate::expr::LazyRaster;
 use crate::meta::Meta;
-use crate::shape::{Dims, volume};
+use crate::shape::{ChunkGrid, Dims, Region, Shape, volume};
 use crate::source::{ChunkSource, MemorySource, Place};
 
 /// A lazy raster (band, y, x) of these pixels in memory, in one chunk, without nodata and grid.
@@ -74,4 +76,44 @@ pub fn check_source(source: &dyn ChunkSource) {
         assert_eq!(chunk.shape(), blocks.region(block).shape, "block {block} has the shape of its place");
         assert_eq!(chunk.dtype(), source.meta().dtype, "block {block} has the raster's dtype");
     }
+}
+
+/// Runs a kernel over an input, as a whole and by boxes of several sizes, and checks what the contract of [`AreaKernel`]
+/// promises: pixels do not depend on the region that is asked for (unless it has chunks of its own), nothing is read beyond
+/// the footprint, and a run that is cancelled ends.
+///
+/// # Panics
+/// Where the kernel breaks its contract.
+pub fn check_area(kernel: &dyn AreaKernel, input: &Chunk, shape: Shape, dtype: DType) {
+    let run = |region: &Region| {
+        let place = kernel.footprint().read(region, input.shape());
+        let mut read = Chunk::filled(place.shape, input.dtype(), input.dtype().zero());
+        input.copy_region(&place, &mut read, [0; 4]);
+        let mut output = Chunk::filled(region.shape, dtype, dtype.zero());
+        kernel.run(&read, &place, &mut output, region, &|| false).expect("a kernel runs");
+        assert_eq!(
+            (output.shape(), output.dtype()),
+            (region.shape, dtype),
+            "a result has the shape that was asked for"
+        );
+        output
+    };
+    if kernel.chunks().is_none() {
+        let whole = run(&Region::whole(shape));
+        for side in [1, 2, 3, 7] {
+            let boxes = ChunkGrid::new(shape, shape.map(|length| length.min(side)));
+            let mut pieced = Chunk::filled(shape, dtype, dtype.zero());
+            for region in (0..boxes.len()).map(|index| boxes.region(index)) {
+                run(&region).copy_region(&Region::whole(region.shape), &mut pieced, region.start);
+            }
+            let same = (0..volume(shape)).all(|index| pieced.data().get(index).is_same(whole.data().get(index)));
+            assert!(same, "{} gives other pixels by boxes of {side}", kernel.name());
+        }
+    }
+    let region = kernel.chunks().map_or(Region::whole(shape), |chunks| chunks.region(0));
+    let place = kernel.footprint().read(&region, input.shape());
+    let read = Chunk::filled(place.shape, input.dtype(), input.dtype().zero());
+    let mut output = Chunk::filled(region.shape, dtype, dtype.zero());
+    let cancelled = kernel.run(&read, &place, &mut output, &region, &|| true);
+    assert!(cancelled.is_err(), "{} is not cancelled", kernel.name());
 }

@@ -73,6 +73,7 @@ pub use statistics::Statistics;
 pub use trace::Trace;
 
 pub use ndarray;
+pub use swath_core::area::Block;
 pub use swath_core::buffer::{Buffer, Pixel};
 pub use swath_core::dtype::{DType, Element, Scalar};
 pub use swath_core::error::{Error, ErrorKind, Result};
@@ -100,12 +101,13 @@ pub mod prelude {
 
 /// For embedders: sources, sinks and chunks of one's own.
 pub mod embed {
+    pub use swath_core::area::{AreaKernel, AxisFootprint, Footprint};
     pub use swath_core::chunk::Chunk;
     pub use swath_core::meta::Meta;
     pub use swath_core::shape::{ChunkGrid, Shape};
     pub use swath_core::sink::{ChunkSink, Encoded, Layout};
     pub use swath_core::source::{ChunkSource, Fetched, Fetching, MemorySource, Place, Reply};
-    pub use swath_core::testing::check_source;
+    pub use swath_core::testing::{check_area, check_source};
 }
 
 /// The README's example is a test like any other.

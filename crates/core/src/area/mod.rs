@@ -1,8 +1,13 @@
 //! Operations each of whose pixels is computed from an area of the input: what they read, and what runs them.
 
+mod blocks;
+mod convolve;
 mod pick;
 mod window;
 
+pub use blocks::Block;
+pub(crate) use blocks::BlockKernel;
+pub(crate) use convolve::Convolution;
 pub(crate) use pick::Pick;
 pub(crate) use window::{Statistic, WindowKernel};
 
@@ -12,7 +17,7 @@ use std::ops::Range;
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
 use crate::error::Result;
-use crate::shape::{Region, Shape};
+use crate::shape::{ChunkGrid, Region, Shape};
 
 /// Along one axis, which input pixels an output pixel is computed from: pixel `i` reads `i * step - before` to
 /// `i * step + after`, both included, as far as the axis has them.
@@ -50,6 +55,11 @@ impl AxisFootprint {
     /// One pixel, and the next output pixel the one so many further on.
     pub const fn one_in(count: usize) -> Self {
         Self { step: count, before: 0, after: 0, flipped: None }
+    }
+
+    /// The pixel in the same place and those that follow it, so many in all.
+    pub const fn onwards(count: usize) -> Self {
+        Self::around(0, count.saturating_sub(1))
     }
 
     /// One pixel, of an axis of this length from its end.
@@ -101,7 +111,7 @@ impl Footprint {
 /// An operation each of whose pixels is computed from an area of its one input.
 ///
 /// Its pixels must depend on the input's pixels alone, and not on the region that is asked for: regions follow blocks
-/// and chunks.
+/// and chunks; unless it names [`chunks`](Self::chunks).
 pub trait AreaKernel: fmt::Debug + Send + Sync {
     /// What to call it in plans and messages.
     fn name(&self) -> String;
@@ -111,6 +121,12 @@ pub trait AreaKernel: fmt::Debug + Send + Sync {
 
     /// A text that two kernels have in common only if they compute the same; none for one that is only equal to itself.
     fn identity(&self) -> Option<String> {
+        None
+    }
+
+    /// The boxes of its result that must be computed as a whole, each once, because its pixels depend on them; none for a
+    /// kernel that gives the same for any regions, as it should.
+    fn chunks(&self) -> Option<ChunkGrid> {
         None
     }
 

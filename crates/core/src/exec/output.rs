@@ -53,6 +53,9 @@ const BLOCK_BYTES_MIN: usize = 32 << 10;
 pub(super) fn pieces(target: &Target, output: &StageParts, supplies: &Supplies<'_>) -> (ChunkGrid, usize) {
     let meta = &output.meta;
     let size = meta.dtype.size();
+    if let Some(chunks) = output.chunks() {
+        return (chunks, 1);
+    }
     match target {
         Target::Sink(sink) => {
             let blocks = sink.blocks();
@@ -106,6 +109,13 @@ pub(super) struct StageParts {
     pub(super) zones: Option<Reading>,
     pub(super) name: String,
     pub(super) operations: Vec<String>,
+}
+
+impl StageParts {
+    /// The pieces that an operation on areas wants to compute by.
+    fn chunks(&self) -> Option<ChunkGrid> {
+        self.leaves.iter().find_map(|reading| reading.area.as_ref()?.kernel.chunks())
+    }
 }
 
 /// The programs of an optimised plan: those of the outputs, in their order, then those that operations on areas read,

@@ -14,6 +14,7 @@ mod values;
 mod derived;
 mod windows;
 mod statistics;
+mod blocks;
 mod join;
 mod mosaic;
 

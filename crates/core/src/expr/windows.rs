@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::LazyRaster;
 use super::arithmetic::{Kind, blank, holding};
+use super::join::Boundary;
 use super::node::{Node, Op};
 use crate::area::{AxisFootprint, Footprint, Statistic, WindowKernel};
 use crate::dtype::{DType, Scalar};
@@ -135,6 +136,33 @@ impl LazyRaster {
 }
 
 impl Windows {
+    /// These windows, those at edges as large as all others: `boundary` says what lies beyond. Of
+    /// [`focal`](LazyRaster::focal) alone; without this, they have what the raster has of them.
+    ///
+    /// ```
+    /// # use swath_core::{expr::Boundary, testing::raster};
+    /// let noisy = raster([1, 100, 80], |_, y, x| (y * 7 + x * 3) as u8);
+    /// let smooth = noisy.focal([3, 3])?.with_boundary(Boundary::Reflect)?.mean()?;
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` where the windows are side by side or along an axis; as [`pad`](LazyRaster::pad).
+    pub fn with_boundary(self, boundary: Boundary) -> Result<Self> {
+        let axes = self.footprint.axes;
+        if axes.iter().any(|axis| *axis != AxisFootprint::around(axis.before, axis.before)) {
+            return Err(Error::invalid(format!(
+                "cannot apply with_boundary: {} has no windows that reach beyond the raster; focal has",
+                self.name
+            )));
+        }
+        let raster = LazyRaster(Ok(Arc::clone(&self.node)));
+        let around = [axes[2].before, axes[3].before].map(|around| [around, around]);
+        let padded = raster.padded("with_boundary", around, boundary, None)?;
+        let footprint = Footprint { axes: axes.map(|axis| AxisFootprint::onwards(axis.length())) };
+        Ok(Self { node: Arc::clone(padded.node()?), footprint, ..self })
+    }
+
     /// The mean of each window: `f32` where values lie within ±2²⁴ or are `f32`, else `f64`.
     ///
     /// Integers are summed exactly; floats as `f64`, each column of the window from above, then the columns from the

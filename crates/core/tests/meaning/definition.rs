@@ -34,7 +34,10 @@ impl Meaning {
             self.0.insert(input, pixels);
         }
         let shape = input.meta.shape;
-        let region = Region { start: at, shape: [1; 4] };
+        let pixel = Region { start: at, shape: [1; 4] };
+        // One that has chunks of its own is asked for all of one.
+        let chunk = kernel.chunks().map(|chunks| chunks.region(chunks.touching(&pixel).next().unwrap()));
+        let region = chunk.unwrap_or(pixel);
         let place = kernel.footprint().read(&region, shape);
         let mut read = Buffer::zeros(input.meta.dtype, 0);
         let all = ChunkGrid::new(shape, [1; 4]);
@@ -44,9 +47,12 @@ impl Meaning {
             let at = std::array::from_fn(|axis| place.start[axis] + within[axis]);
             push(&mut read, self.0[&std::ptr::from_ref(input)][all.index(at)]);
         }
-        let mut out = Chunk::filled([1; 4], dtype, dtype.zero());
+        let mut out = Chunk::filled(region.shape, dtype, dtype.zero());
         kernel.run(&Chunk::new(place.shape, read), &place, &mut out, &region, &|| false).unwrap();
-        out.data().get(0)
+        let mut target = Chunk::filled([1; 4], dtype, dtype.zero());
+        let within = std::array::from_fn(|axis| at[axis] - region.start[axis]);
+        out.copy_region(&Region { start: within, shape: [1; 4] }, &mut target, [0; 4]);
+        target.data().get(0)
     }
 
     fn pixel(&mut self, node: &Node, at: [usize; 4]) -> Scalar {

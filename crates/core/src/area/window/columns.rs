@@ -276,7 +276,7 @@ pub(super) fn join<T, C: Columns<T>>(spans: &[Range<usize>], columns: &C, window
 }
 
 /// A pixel that can be summed without overflow: integers exactly, floats as `f64`.
-pub(super) trait Summand: Pixel {
+pub(in crate::area) trait Summand: Pixel {
     type Sum: Copy + Default;
 
     /// No number is less, or greater.

@@ -6,7 +6,8 @@ mod order;
 use std::fmt;
 use std::ops::Range;
 
-use self::columns::{Columns, Ends, Extremes, Moments, OneByOne, Summand, Sums, join};
+pub(super) use self::columns::Summand;
+use self::columns::{Columns, Ends, Extremes, Moments, OneByOne, Sums, join};
 use self::order::{Sorting, TILE, mode, quantile};
 use super::{AreaKernel, AxisFootprint, Footprint};
 use crate::buffer::Pixel;

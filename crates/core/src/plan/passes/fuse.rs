@@ -23,7 +23,11 @@ pub(super) fn fuse(plan: Plan) -> Plan {
             StepKind::Operation(op @ (Op::Area(_) | Op::Join { .. })) => {
                 let inputs = plan.inputs(node).into_iter();
                 let inputs: Vec<_> = inputs.map(|input| fusing.whole(input, matches!(op, Op::Area(_)))).collect();
-                fusing.copies[node.index()] = Some(fusing.out.add(step.clone(), &inputs));
+                let copy = fusing.out.add(step.clone(), &inputs);
+                let needs_chunks = matches!(op, Op::Area(kernel) if kernel.chunks().is_some());
+                // What is computed by chunks of its own is a stage of its own.
+                let copy = if needs_chunks { fusing.alone(step, copy) } else { copy };
+                fusing.copies[node.index()] = Some(copy);
             }
             StepKind::Operation(_) if !step.is_elementwise() => {
                 let inputs = fusing.copied(&plan.inputs(node));
@@ -67,12 +71,25 @@ impl Fusing<'_> {
         if is_read(node) || is_view && is_read(self.plan.inputs(node)[0]) {
             return self.copied(&[node])[0];
         }
+        if let Some(copy) = self.copies[node.index()]
+            && matches!(self.out.step(copy).kind, StepKind::Fused { .. })
+        {
+            return copy;
+        }
         if let Some(known) = self.programs.get(&node) {
             return *known;
         }
         let program = self.fuse(node);
         self.programs.insert(node, program);
         program
+    }
+
+    /// Adds a program that has the pixels of `copy`, the copy of `step`, and nothing more.
+    fn alone(&mut self, step: &Step, copy: NodeIndex) -> NodeIndex {
+        let mut program = ProgramBuilder::new();
+        let leaf = program.leaf(&step.meta);
+        let kind = StepKind::Fused { program: program.finish(leaf), names: Vec::new() };
+        self.out.add(Step { kind, meta: step.meta.clone() }, &[copy])
     }
 
     /// Adds the program that computes `root`.

@@ -5,12 +5,14 @@ use petgraph::graph::NodeIndex;
 use crate::expr::{Op, Operand};
 use crate::plan::rewrite::rewrite;
 use crate::plan::{Plan, Step, StepKind};
+use crate::shape::Region;
 
 pub(super) fn simplify(plan: Plan) -> Plan {
     rewrite(&plan, |out, step, inputs| {
         let StepKind::Operation(op) = &step.kind else { return out.add(step.clone(), inputs) };
         match op {
             Op::Relabel { .. } => inputs[0],
+            Op::Join { parts, .. } if parts.len() == 1 && parts[0] == Region::whole(step.meta.shape) => inputs[0],
             Op::Cast { dtype, .. } if out.step(inputs[0]).meta.dtype == *dtype => inputs[0],
             Op::Not => negated(out, inputs[0]).unwrap_or_else(|| out.add(step.clone(), inputs)),
             Op::Select { yes, no } => select(out, step, *yes, *no, inputs),
