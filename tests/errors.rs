@@ -155,6 +155,36 @@ fn a_fill_that_does_not_fit_is_an_error_where_it_is_written() {
 }
 
 #[test]
+fn tables_edges_and_classes_that_cannot_be_are_refused() {
+    #[track_caller]
+    fn refused(result: swath::Result<LazyRaster>, words: &[&str]) {
+        fails(result, ErrorKind::InvalidInput, words);
+    }
+    let bytes = swath::raster([1, 2, 2], |_, y, x| (y + x) as u8).unwrap();
+    let floats = swath::raster([1, 2, 2], |_, y, x| (y + x) as f32).unwrap();
+    let bools = bytes.gt(1).unwrap();
+    refused(bytes.lookup([1, 2, 3]), &["lookup", "u8", "[0, 255]", "3 entries"]);
+    refused(bytes.sub(1).unwrap().lookup(vec![0; 300]), &["[-1, 254]"]);
+    refused(floats.lookup([1]), &["f32", "not one of integers"]);
+    refused(bools.lookup([0.5.into(), swath::Scalar::Bool(true)]), &["no dtype", "[0.5, true]"]);
+    refused(bools.lookup([i128::from(u64::MAX), -1]), &["no dtype", "18446744073709551615"]);
+    refused(bytes.digitize([1, 5, 5]), &["digitize", "increase", "5 is followed by 5"]);
+    refused(bytes.digitize([1.0, 0.5]), &["1 is followed by 0.5"]);
+    refused(floats.digitize([f64::NAN]), &["nan"]);
+    refused(floats.digitize([true]), &["true is no number"]);
+    refused(bools.digitize([1]), &["digitize", "bool", "lookup"]);
+    refused(bytes.reclassify([(0, 0); 0], 0), &["no class"]);
+    refused(bytes.reclassify([(5..5, 1)], 0), &["5..5 is empty"]);
+    refused(bytes.reclassify([(5.5..=2.0, 1)], 0), &["5.5..=2 is empty"]);
+    refused(floats.reclassify([(f64::NAN.., 1)], 0), &["nan"]);
+    refused(bytes.reclassify([(300, 1)], 0), &["300", "u8"]);
+    refused(bytes.with_nodata(3).unwrap().reclassify([(3, 1)], 0), &["3 is the raster's nodata"]);
+    refused(bytes.reclassify([(3, swath::Scalar::Bool(true))], 0.5), &["no dtype"]);
+    refused(bytes.reclassify([(0..4, 1)], bytes.with_nodata(0).unwrap()), &["nodata 0", "the first has none"]);
+    refused(bools.reclassify([(0..1, 1)], 0), &["reclassify", "bool"]);
+}
+
+#[test]
 fn a_condition_that_is_not_bool_says_how_to_get_one() {
     fails(ramp().mask(&ramp(), 0), ErrorKind::InvalidInput, &["condition is u8", "isin"]);
 }

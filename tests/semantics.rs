@@ -1,7 +1,7 @@
 //! What operations give, row by row of docs/semantics.md: dtype, nodata, and what is refused.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use swath::{Compute, DType, Dim, Fill, LazyRaster, Overflow, Run, Scalar};
+use swath::{Compute, DType, Dim, Fill, LazyRaster, Overflow, Run, Scalar, ValueRange};
 
 fn row<T: swath::Pixel>(pixels: &[T]) -> LazyRaster {
     swath::raster([1, 1, pixels.len()], |_, _, x| pixels[x]).unwrap()
@@ -430,4 +430,95 @@ fn a_prediction_is_what_then_happens() {
     let memory = explained.lines().find(|line| line.starts_with("memory")).unwrap();
     let least = memory.split_whitespace().nth(1).unwrap();
     assert!(swath::text::bytes(report.peak_memory).starts_with(least), "{report}\n{memory}");
+}
+
+#[test]
+fn a_table_has_an_entry_for_each_value() {
+    let classes = row(&[2u8, 0, 1, 2]).minimum(2).unwrap();
+    gives(&classes.lookup([7, 300, 9]).unwrap(), &[9u16, 7, 300, 9]);
+    gives(&classes.lookup([-1, 0, 1]).unwrap(), &[1i8, -1, 0, 1]);
+    gives(&classes.lookup([0.1, 0.2, 4.0]).unwrap(), &[4.0f32, 0.1, 0.2, 4.0]);
+    gives(&classes.lookup([1e300, 0.0, 1.0]).unwrap(), &[1.0f64, 1e300, 0.0, 1.0]);
+    gives(&classes.lookup([true, false, true]).unwrap(), &[true, true, false, true]);
+    gives(&row(&[true, false]).lookup([5, 6]).unwrap(), &[6u8, 5]);
+    let wide = row(&[0i64, 3, 1]).clamp(0, 3).unwrap();
+    gives(&wide.lookup([0, 10, 20, 30]).unwrap(), &[0u8, 30, 10]);
+    // The interval of the result is that of the entries.
+    assert_eq!(classes.lookup([3, 4, 5]).unwrap().add(250).unwrap().dtype(), DType::U8);
+}
+
+#[test]
+fn edges_are_counted_as_numpys_digitize_does() {
+    gives(&row(&[-1.0f32, 0.0, 0.5, 1.0, 9.0]).digitize([0.0, 0.5, 1.0]).unwrap(), &[0u8, 1, 2, 3, 3]);
+    let infinite = [f64::NEG_INFINITY, 0.0, f64::INFINITY];
+    gives(&row(&[f64::NEG_INFINITY, -1.0, f64::INFINITY]).digitize(infinite).unwrap(), &[1u8, 1, 3]);
+    // Beyond the dtype there are edges, too.
+    gives(&row(&[0u8, 1, 2, 255]).digitize([-1.0, 0.5, 2.0, 1e9]).unwrap(), &[1u8, 2, 3, 3]);
+    gives(&row(&[-128i8, 0, 127]).digitize(infinite).unwrap(), &[1u8, 2, 2]);
+    gives(&row(&[1u8, 2]).digitize([0u8; 0]).unwrap(), &[0u8, 0]);
+    let many = row(&[0u16, 299, 300, 65535]).digitize(1..=300u16).unwrap();
+    gives(&many, &[0u16, 299, 300, 300]);
+}
+
+#[test]
+fn ranges_are_of_numbers_whatever_the_dtype() {
+    let bytes = row(&[0u8, 1, 2, 3, 9, 255]);
+    gives(&bytes.reclassify([(0..2, 7), (1..10, 8)], 0).unwrap(), &[7u8, 7, 8, 8, 8, 0]);
+    gives(&bytes.reclassify([(0.5..2.5, -1)], 300).unwrap(), &[300i16, -1, -1, 300, 300, 300]);
+    gives(&bytes.reclassify([(9, 0.5)], 1).unwrap(), &[1f32, 1.0, 1.0, 1.0, 0.5, 1.0]);
+    let ranges = [(ValueRange::from(..=1), 1), (3.into(), 2), ((200..).into(), 3), ((..).into(), 4)];
+    gives(&bytes.reclassify(ranges, 0).unwrap(), &[1u8, 1, 4, 2, 4, 3]);
+    let wide = bytes.mul(1000).unwrap().sub(1500).unwrap();
+    gives(&wide.reclassify([(-1500..500, 1), (500..1501, 2)], 0).unwrap(), &[1u8, 1, 2, 2, 0, 0]);
+    let floats = row(&[-0.0f32, 0.1, 0.2, f32::INFINITY, f32::NEG_INFINITY, 2.5]);
+    gives(&floats.reclassify([(0.0..0.1, 1), (0.1..0.2, 2)], 0).unwrap(), &[1u8, 2, 0, 0, 0, 0]);
+    gives(&floats.reclassify([(0.1..=0.2, 1)], 0).unwrap(), &[0u8, 1, 1, 0, 0, 0]);
+    gives(&floats.reclassify([(2.0..f64::INFINITY, 1)], 0).unwrap(), &[0u8, 0, 0, 0, 0, 1]);
+    gives(&floats.reclassify([(2.0.., 1)], 0).unwrap(), &[0u8, 0, 0, 1, 0, 1]);
+    // Other pixels stay as they are.
+    gives(&bytes.reclassify([(2..10, 700)], &bytes).unwrap(), &[0u16, 1, 700, 700, 700, 255]);
+    gives(&floats.reclassify([(0..1, 5)], &floats).unwrap(), &[5f32, 5.0, 5.0, f32::INFINITY, f32::NEG_INFINITY, 2.5]);
+}
+
+#[test]
+fn classes_keep_nodata_or_find_a_value_for_it() {
+    let bytes = row(&[0u8, 1, 2]).with_nodata(0).unwrap();
+    let looked = bytes.lookup(vec![9; 256]).unwrap();
+    assert_eq!(looked.nodata(), Some(Scalar::Int(0)));
+    gives(&looked, &[0u8, 9, 9]);
+    let looked = bytes.lookup((0..256).map(|entry| entry % 2).collect::<Vec<_>>()).unwrap();
+    assert_eq!(looked.nodata(), Some(Scalar::Int(255)), "0 is an entry");
+    gives(&looked, &[255u8, 1, 0]);
+    let looked = bytes.lookup((0..256).collect::<Vec<_>>()).unwrap();
+    assert_eq!((looked.dtype(), looked.nodata()), (DType::U16, Some(Scalar::Int(65535))), "all of u8 is taken");
+    let looked = bytes.lookup(vec![true; 256]).unwrap();
+    assert_eq!(looked.nodata(), None);
+    gives(&looked, &[false, true, true]);
+    gives(&bytes.lookup(vec![0.5; 256]).unwrap(), &[f32::NAN, 0.5, 0.5]);
+    let signed = row(&[-9999i16, 0, 1]).with_nodata(-9999).unwrap().clamp(0, 1).unwrap();
+    gives(&signed.lookup([10, 20]).unwrap(), &[255u8, 10, 20]);
+
+    let counted = bytes.digitize([1, 2]).unwrap();
+    assert_eq!(counted.nodata(), Some(Scalar::Int(0)), "valid pixels are 1 or 2");
+    gives(&counted, &[0u8, 1, 2]);
+    gives(&bytes.digitize([2, 3]).unwrap(), &[255u8, 0, 1]);
+    let floats = row(&[f32::NAN, -1.0, 5.0]).with_nodata(-1).unwrap();
+    gives(&floats.digitize([0, 4]).unwrap(), &[255u8, 255, 2]);
+
+    gives(&bytes.reclassify([(2.., 5)], 0).unwrap(), &[255u8, 0, 5]);
+    gives(&bytes.reclassify([(2.., 5)], Fill::Nodata).unwrap(), &[0u8, 0, 5]);
+    gives(&bytes.reclassify([(2.., 5)], &bytes).unwrap(), &[0u8, 1, 5]);
+    gives(&floats.reclassify([(.., 5)], Fill::Nodata).unwrap(), &[255u8, 255, 5]);
+    let made = row(&[1u8, 2, 3]).reclassify([(2, 0)], Fill::Nodata).unwrap();
+    assert_eq!(made.nodata(), Some(Scalar::Int(255)));
+    gives(&made, &[255u8, 0, 255]);
+}
+
+#[test]
+fn nan_is_in_no_class_and_above_all_edges() {
+    let floats = row(&[f64::NAN, 1.0, f64::INFINITY]);
+    gives(&floats.digitize([0, 2]).unwrap(), &[2u8, 1, 2]);
+    gives(&floats.reclassify([(.., 1)], 0).unwrap(), &[0u8, 1, 1]);
+    gives(&floats.reclassify([(2.., 1)], Fill::Nodata).unwrap(), &[255u8, 255, 1]);
+    gives(&floats.reclassify([(2.., 1)], &floats).unwrap(), &[f64::NAN, 1.0, 1.0]);
 }

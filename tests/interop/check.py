@@ -154,6 +154,10 @@ def arithmetic_is_that_of_numpy(world):
         check(f"bit({red}, 6) & !bit({blue}, 0)", (((r >> 6) & 1 == 1) & (b & 1 == 0)).astype("uint8"), "bit")
         check(f"clamp({red} - {green}, -5, 90)", np.clip(r - g, -5, 90).astype("int8"), "clamp")
         check(f"when({red} > 200, 1, {green} > 100, 2, 3)", np.select([r > 200, g > 100], [1, 2], 3).astype("uint8"), "when")
+        check(f"digitize({red} / 4, [0, 10.25, 40, inf])", np.digitize(single[0] / 4, [0, 10.25, 40, np.inf]).astype("uint8"), "digitize")
+        check(f"lookup({red} % 3, [7, 300, 9])", np.take([7, 300, 9], r % 3).astype("uint16"), "lookup")
+        classes = np.select([r < 50, (r >= 40) & (r <= 100), r == 200], [3, 300, 5], r).astype("uint16")
+        check(f"reclassify({red}, [-inf..50, 40..=100, 200], [3, 300, 5], {red})", classes, "reclassify")
         wide = [band.astype("float64") for band in visual]
         check(f"cast(hypot(cast({red}, f64), {green}) * 1000, u32)", (np.hypot(wide[0], wide[1]) * 1000).astype("uint32"), "hypot")
         holes = np.where((r == 0) | (g == 0), 0, r + g).astype("uint16")

@@ -79,8 +79,8 @@ pub use swath_core::dtype::{DType, Element, Scalar};
 pub use swath_core::error::{Error, ErrorKind, Result};
 pub use swath_core::exec::RangePolicy;
 pub use swath_core::expr::{
-    ArithmeticOp, Boundary, CompareOp, Fill, LazyRaster, LazyStatistics, Overflow, Overlap, Term, Then, Values, When,
-    Windows, concat, mosaic, stack, when,
+    ArithmeticOp, Boundary, CompareOp, Fill, LazyRaster, LazyStatistics, Overflow, Overlap, Term, Then, ValueRange,
+    Values, When, Windows, concat, mosaic, stack, when,
 };
 pub use swath_core::grid::{Affine, Crs, GeoKeys, Grid};
 pub use swath_core::plan::dot::{Detail, DotOptions, TaskState, TaskTimes, Times};

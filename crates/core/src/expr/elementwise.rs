@@ -115,7 +115,7 @@ impl LazyRaster {
 }
 
 /// `value` as a pixel of the raster, if it may be compared with.
-fn comparable(meta: &Meta, value: Scalar, operation: &str) -> Result<Scalar> {
+pub(super) fn comparable(meta: &Meta, value: Scalar, operation: &str) -> Result<Scalar> {
     let value = value.fit(meta.dtype).map_err(|error| error.while_doing(format_args!("cannot apply {operation}")))?;
     if meta.nodata == Some(value) {
         return Err(Error::invalid(format!(

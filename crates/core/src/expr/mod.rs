@@ -12,6 +12,7 @@ mod select;
 mod structure;
 mod values;
 mod derived;
+mod classes;
 mod windows;
 mod statistics;
 mod blocks;
@@ -19,6 +20,7 @@ mod join;
 mod mosaic;
 
 pub use arithmetic::Term;
+pub use classes::ValueRange;
 pub use derived::{Then, When, when};
 pub use join::{Boundary, concat, stack};
 pub use mosaic::{Overlap, mosaic};

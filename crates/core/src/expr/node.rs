@@ -126,6 +126,22 @@ pub enum Op {
         /// The value of the others.
         fill: Scalar,
     },
+    /// The entry of a table for each integer; nodata stays nodata, and is false of bools.
+    Lookup {
+        /// From that of 0 on; none where the result is nodata.
+        table: Arc<[Option<Scalar>]>,
+        /// Nodata of the input.
+        nodata: Option<Scalar>,
+    },
+    /// How many edges are at most each pixel, all of them at NaN; nodata stays nodata.
+    Digitize {
+        /// Values of the input's dtype that increase.
+        edges: Arc<[Scalar]>,
+        /// Whether NaN counts for one more than all edges.
+        nan_apart: bool,
+        /// Nodata of the input.
+        nodata: Option<Scalar>,
+    },
     /// Each pixel from an area of the input.
     Area(Arc<dyn AreaKernel>),
     /// Another dtype; nodata pixels stay nodata.
@@ -336,7 +352,7 @@ impl fmt::Display for Op {
             Self::View { name: "band", view } => write!(f, "band {}", view.axes[Dim::Band.axis()].start),
             Self::View { name, view } => write!(f, "{name} {view}"),
             Self::Relabel { name } => f.write_str(name),
-            Self::IsIn(values) => write!(f, "isin {}", list(values)),
+            Self::IsIn(values) => write!(f, "isin {}", list(values.iter().map(Scalar::to_string))),
             Self::Compare { op, value, .. } => write!(f, "{} {value}", op.symbol()),
             Self::Valid { .. } => f.write_str("valid"),
             Self::Not => f.write_str("not"),
@@ -356,17 +372,24 @@ impl fmt::Display for Op {
             Self::ComparePixels { op, .. } => f.write_str(op.symbol()),
             Self::Join { name, parts, .. } if parts.len() > 1 => write!(f, "{name} {}", parts.len()),
             Self::Join { name, .. } => f.write_str(name),
+            Self::Lookup { table, .. } => write!(f, "lookup {}", list(table.iter().map(shown_entry))),
+            Self::Digitize { edges, .. } => write!(f, "digitize {}", list(edges.iter().map(Scalar::to_string))),
             Self::Area(kernel) => f.write_str(&kernel.name()),
             Self::Cast { dtype, .. } => write!(f, "cast to {dtype}"),
         }
     }
 }
 
+fn shown_entry(entry: &Option<Scalar>) -> String {
+    entry.map_or_else(|| "nodata".to_owned(), |value| value.to_string())
+}
+
 /// Up to eight values, as a person would list them.
-fn list(values: &[Scalar]) -> String {
-    let mut shown: Vec<_> = values.iter().take(8).map(Scalar::to_string).collect();
-    if values.len() > shown.len() {
-        shown.push(format!("… {} values", values.len()));
+pub(super) fn list(values: impl ExactSizeIterator<Item = String>) -> String {
+    let count = values.len();
+    let mut shown: Vec<_> = values.take(8).collect();
+    if count > shown.len() {
+        shown.push(format!("… {count} values"));
     }
     format!("[{}]", shown.join(", "))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::LazyRaster;
 use super::elementwise::{condition, meet};
-use super::node::{Node, Op, Operand, Overflow};
+use super::node::{Node, Op, Operand, Overflow, list};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
@@ -86,7 +86,8 @@ impl LazyRaster {
             (Fill::Raster(a), fill) => a.replace_where("if_else", self, fill, false),
             (fill, Fill::Raster(b)) => b.replace_where("if_else", self, fill, true),
             (Fill::Value(a), Fill::Value(b)) => {
-                let (dtype, a, b) = common_literals(a, b)?;
+                let (dtype, fitted) = common_literals("if_else", &[a, b])?;
+                let (a, b) = (fitted[0], fitted[1]);
                 let interval = match dtype {
                     DType::Bool => Interval::of_dtype(dtype),
                     _ => Interval::of_scalar(a).union(Interval::of_scalar(b)),
@@ -207,9 +208,11 @@ pub(super) fn common_dtype(operation: &str, metas: &[&Meta]) -> Result<DType> {
     })
 }
 
-fn common_literals(a: Scalar, b: Scalar) -> Result<(DType, Scalar, Scalar)> {
-    DType::ALL
-        .iter()
-        .find_map(|dtype| Some((*dtype, a.fit(*dtype).ok()?, b.fit(*dtype).ok()?)))
-        .ok_or_else(|| Error::invalid(format!("cannot apply if_else: no dtype holds both {a} and {b}")))
+/// The smallest dtype that holds all of these, and they as its values.
+pub(super) fn common_literals(operation: &str, values: &[Scalar]) -> Result<(DType, Vec<Scalar>)> {
+    let fitted = |dtype: DType| values.iter().map(|value| value.fit(dtype).ok()).collect::<Option<Vec<_>>>();
+    DType::ALL.iter().find_map(|dtype| Some((*dtype, fitted(*dtype)?))).ok_or_else(|| {
+        let values = list(values.iter().map(Scalar::to_string));
+        Error::invalid(format!("cannot apply {operation}: no dtype holds all of {values}"))
+    })
 }

@@ -1,10 +1,10 @@
-//! The values of an `isin`.
+//! Several literals: the values of an `isin`, the entries of a table, edges.
 
 use std::ops::{Range, RangeInclusive};
 
 use crate::dtype::Scalar;
 
-/// A set of literals, from an array, slice, `Vec` or range of numbers.
+/// Several literals, from an array, slice, `Vec` or range of numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values(pub(crate) Vec<Scalar>);
 

@@ -5,6 +5,7 @@
 
 mod arithmetic;
 mod cast;
+mod classes;
 mod compare;
 mod gather;
 mod logic;
@@ -12,6 +13,7 @@ mod select;
 
 pub(crate) use arithmetic::{arithmetic, compare_pixels, convert, function};
 pub(crate) use cast::{Misfit, cast};
+pub(crate) use classes::{BYTES, digitize, literals, lookup};
 pub(crate) use compare::{ValueSet, clear_missing, compare, is_in, valid};
 pub(crate) use gather::Gathering;
 pub(crate) use logic::{logic, not};

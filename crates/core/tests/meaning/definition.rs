@@ -143,6 +143,27 @@ impl Meaning {
                     None => *fill,
                 }
             }
+            Op::Lookup { table, nodata } => {
+                let pixel = input(0, at);
+                let entry = if is_missing(pixel, *nodata) { None } else { table[integer(pixel) as usize] };
+                match (entry, node.meta.dtype) {
+                    (None, DType::Bool) => Scalar::Bool(false),
+                    (None, _) => node.meta.nodata.unwrap(),
+                    (Some(entry), dtype) if dtype.is_float() => float(number(entry), dtype),
+                    (Some(entry), _) => entry,
+                }
+            }
+            Op::Digitize { edges, nan_apart, nodata } => {
+                let pixel = input(0, at);
+                if is_missing(pixel, *nodata) {
+                    return node.meta.nodata.unwrap();
+                }
+                let count = match pixel.is_nan() {
+                    true => edges.len() + usize::from(*nan_apart),
+                    false => edges.iter().filter(|edge| number(**edge) <= number(pixel)).count(),
+                };
+                Scalar::from(count)
+            }
             Op::Area(kernel) => self.area_pixel(kernel.as_ref(), node.meta.dtype, &node.inputs[0], at),
         }
     }
@@ -205,7 +226,7 @@ fn integer_arithmetic(op: ArithmeticOp, a: i128, b: i128) -> i128 {
 }
 
 fn cast(pixel: Scalar, dtype: DType, overflow: Overflow) -> Scalar {
-    let (low, high) = dtype.integer_range().unwrap();
+    let Some((low, high)) = dtype.integer_range() else { return float(number(pixel), dtype) };
     let whole = match pixel {
         Scalar::Float(value) => value as i128,
         pixel => integer(pixel),

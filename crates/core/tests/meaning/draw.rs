@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use swath_core::dtype::{DType, Scalar};
 use swath_core::error::Result;
-use swath_core::expr::{Boundary, LazyRaster, Overflow, Overlap, Term, Windows, concat, mosaic, stack};
+use swath_core::expr::{
+    Boundary, Fill, LazyRaster, Overflow, Overlap, Term, ValueRange, Values, Windows, concat, mosaic, stack,
+};
 use swath_core::grid::{Affine, Grid};
 use swath_core::meta::Meta;
 use swath_core::shape::{Dim, Dims};
@@ -69,7 +71,7 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
     if depth == 0 {
         return Ok(source(rng, bands, rows, columns));
     }
-    Ok(match rng.below(15) {
+    Ok(match rng.below(17) {
         0 => {
             let (top, left) = (rng.below(5), rng.below(5));
             let larger = expression(rng, [bands, rows + top + 2, columns + left + 1], depth - 1)?;
@@ -140,6 +142,7 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
             };
             mixed.check()?.without_nodata()?.cast(DType::U8, Overflow::Saturate)?
         }
+        11 => classes(rng, shape, depth)?.without_nodata()?.cast(DType::U8, Overflow::Saturate)?,
         _ => {
             let a = expression(rng, shape, depth - 1)?.without_nodata()?;
             let b = expression(rng, shape, depth - 1)?.without_nodata()?;
@@ -219,6 +222,49 @@ fn arithmetic(rng: &mut Rng, a: &LazyRaster, b: Term) -> Result<LazyRaster> {
         4 => a.rem(b),
         5 => a.minimum(b),
         _ => a.maximum(b),
+    }
+}
+
+/// Pixels told apart by their values.
+fn classes(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<LazyRaster> {
+    let raster = expression(rng, shape, depth - 1)?;
+    // Of more than 256 values, of floats, and of floats with NaN.
+    let raster = match rng.below(4) {
+        0 => raster.sub(3)?,
+        1 => raster.mul(0.5)?,
+        2 => (&raster.sub(4)? / &raster.sub(4)?).check()?,
+        _ => raster,
+    };
+    let edge = |rng: &mut Rng| Scalar::from(rng.below(40) as f64 / 4.0 - 1.0);
+    match rng.below(3) {
+        0 => {
+            let count = [2, 5, 40][rng.below(3)];
+            let first = edge(rng).to_f64();
+            raster.digitize((0..count).map(|step| first + f64::from(step) / 4.0).collect::<Values>())
+        }
+        1 => {
+            let table: Vec<_> = (0..256).map(|entry| rng.below(3 + entry)).collect();
+            raster.lookup(table)
+        }
+        _ => {
+            let ranges: Vec<_> = (0..1 + rng.below(5))
+                .map(|_| {
+                    let range = match rng.below(4) {
+                        0 => ValueRange::from(edge(rng)..),
+                        1 => ValueRange::from(..=edge(rng)),
+                        2 => ValueRange::from(rng.below(9)),
+                        _ => ValueRange::from(-1.5..edge(rng).to_f64()),
+                    };
+                    (range, rng.below(9))
+                })
+                .collect();
+            let otherwise = match rng.below(3) {
+                0 => Fill::Nodata,
+                1 => Fill::Raster(raster.clone()),
+                _ => Fill::from(rng.below(20)),
+            };
+            raster.reclassify(ranges, otherwise)
+        }
     }
 }
 

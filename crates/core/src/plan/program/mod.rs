@@ -6,10 +6,11 @@ mod strip;
 
 pub(crate) use evaluate::{Evaluation, Known, Leaves};
 
+use crate::buffer::Buffer;
 use crate::dtype::{DType, Scalar};
 use crate::expr::{ArithmeticOp, CompareOp, Function, LogicOp, Op, Operand, Overflow};
 use crate::interval::Interval;
-use crate::kernel::ValueSet;
+use crate::kernel::{BYTES, ValueSet, literals};
 use crate::meta::Meta;
 use strip::STRIP;
 
@@ -56,6 +57,10 @@ enum Kernel {
     Function(Function, Register),
     /// False where one of the others is nodata.
     ComparePixels(CompareOp, Register, Register, Vec<Missing>),
+    /// The entries of a table, of which the last is for all integers beyond the others.
+    Lookup(Register, Buffer),
+    /// Counts the edges at or below each pixel, and NaN apart from those above all edges.
+    Digitize(Register, Buffer, bool),
     /// The same value as another dtype; integers modulo its size.
     Convert(Register),
     /// The register's pixels, but the value where one of the others is nodata.
@@ -128,8 +133,33 @@ impl ProgramBuilder {
                 let missing = inputs.iter().zip(nodata).filter_map(|(input, nodata)| Some((*input, (*nodata)?)));
                 self.instruct(Kernel::ComparePixels(*how, a, b, missing.collect()), DType::Bool, op)
             }
+            Op::Lookup { table, nodata } => self.lookup(inputs[0], table, *nodata, op, meta),
+            Op::Digitize { edges, nodata, .. } if self.dtype(inputs[0]) == DType::U8 => {
+                let count = |pixel| edges.partition_point(|edge| edge.to_integer() <= Some(pixel));
+                let table: Vec<_> = (0..=255).map(|pixel| Some(Scalar::from(count(pixel)))).collect();
+                self.lookup(inputs[0], &table, *nodata, op, meta)
+            }
+            Op::Digitize { edges, nan_apart, nodata } => {
+                let edges = literals(self.dtype(inputs[0]), edges);
+                let result = self.instruct(Kernel::Digitize(inputs[0], edges, *nan_apart), meta.dtype, op);
+                let missing = nodata.iter().map(|nodata| (inputs[0], *nodata)).collect();
+                self.finished(result, missing, op, meta)
+            }
             _ => self.push_kernel(op, inputs, meta),
         }
+    }
+
+    fn lookup(
+        &mut self,
+        input: Register,
+        table: &[Option<Scalar>],
+        nodata: Option<Scalar>,
+        op: &Op,
+        meta: &Meta,
+    ) -> Register {
+        let entries = lookup_entries(table, self.dtype(input), nodata, meta);
+        let result = self.instruct(Kernel::Lookup(input, entries), meta.dtype, op);
+        self.finished(result, Vec::new(), op, meta)
     }
 
     /// A result in the dtype of `meta`, blank where an operand is nodata.
@@ -239,14 +269,29 @@ impl ProgramBuilder {
             Op::Select { yes, no } => Kernel::Select(inputs[0], operand(yes), operand(no)),
             Op::Replace { from, to } => Kernel::Replace(inputs[0], *from, *to),
             Op::Cast { overflow, nodata, .. } => Kernel::Cast(inputs[0], *overflow, *nodata),
-            Op::Arithmetic { .. } | Op::Function { .. } | Op::ComparePixels { .. } => {
-                unreachable!("these are more than one instruction")
-            }
+            Op::Arithmetic { .. }
+            | Op::Function { .. }
+            | Op::ComparePixels { .. }
+            | Op::Lookup { .. }
+            | Op::Digitize { .. } => unreachable!("these can be more than one instruction"),
             Op::Source(_) | Op::View { .. } | Op::Area(_) | Op::Join { .. } | Op::Relabel { .. } => {
                 unreachable!("the passes leave only elementwise steps to fuse")
             }
         }
     }
+}
+
+/// The entries for pixels of a dtype, nodata among them, and one at least for nodata that lies beyond.
+fn lookup_entries(table: &[Option<Scalar>], pixels: DType, nodata: Option<Scalar>, meta: &Meta) -> Buffer {
+    let blank = meta.nodata.unwrap_or(meta.dtype.zero());
+    let count = if pixels == DType::U8 { BYTES.max(table.len() + 1) } else { table.len() + 1 };
+    let mut entries = vec![blank; count];
+    entries.iter_mut().zip(table).for_each(|(to, entry)| *to = entry.unwrap_or(blank));
+    let nodata = nodata.and_then(Scalar::to_integer).and_then(|value| usize::try_from(value).ok());
+    if let Some(entry) = nodata.and_then(|nodata| entries.get_mut(nodata)) {
+        *entry = blank;
+    }
+    literals(meta.dtype, &entries)
 }
 
 impl Source {
@@ -271,7 +316,9 @@ impl Kernel {
             | Self::Cast(input, ..) => vec![*input],
             Self::Logic(_, a, b) => vec![*a, *b],
             Self::Arithmetic(_, a, b) => [a, b].into_iter().filter_map(Source::register).collect(),
-            Self::Function(_, input) | Self::Convert(input) => vec![*input],
+            Self::Function(_, input) | Self::Lookup(input, _) | Self::Digitize(input, ..) | Self::Convert(input) => {
+                vec![*input]
+            }
             Self::ComparePixels(_, a, b, missing) => {
                 [*a, *b].into_iter().chain(missing.iter().map(|(register, _)| *register)).collect()
             }

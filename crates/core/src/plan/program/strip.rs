@@ -195,6 +195,10 @@ impl<'a> Reader<'a> {
                     kernel::clear_missing(self.read(*register), *nodata, out);
                 }
             }
+            Kernel::Lookup(input, table) => kernel::lookup(self.read(*input), table, out),
+            Kernel::Digitize(input, edges, nan_apart) => {
+                kernel::digitize(self.read(*input), edges, *nan_apart, out);
+            }
             Kernel::Convert(input) => kernel::convert(self.read(*input), out),
             Kernel::Blank(input, missing, nodata) => self.blank(*input, missing, *nodata, out),
             Kernel::Cast(input, overflow, nodata) => return kernel::cast(self.read(*input), *overflow, *nodata, out),
