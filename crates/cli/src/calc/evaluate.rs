@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice::Iter;
 
-use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, Scalar, Summary, Term, Values};
+use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, Scalar, Summary, Term, ValueRange};
 
 use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Shift, Span};
 use super::complaint::{Complaint, suggestion};
@@ -425,7 +425,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A list of values, its ranges written out.
-    pub(super) fn values(&mut self) -> Evaluated<Values> {
+    pub(super) fn values(&mut self) -> Evaluated<Vec<Scalar>> {
         let (place, elements) = self.list("a list of values")?;
         let mut values = Vec::new();
         for Element { first, last } in elements {
@@ -437,7 +437,27 @@ impl<'a> Arguments<'a> {
                 return Err(Complaint::new(place, format!("a list has at most {VALUES_MAX} values")));
             }
         }
-        Ok(values.into())
+        Ok(values)
+    }
+
+    /// A list of values and ranges, and one with a new value for each.
+    pub(super) fn classes(&mut self) -> Evaluated<Vec<(ValueRange, Scalar)>> {
+        let (_, elements) = self.list("a list of values and ranges")?;
+        let end = |expr: &Expr| literal(expr).ok_or_else(|| self.expected(&expr.span, "a value"));
+        let class = |Element { first, last }: &Element| {
+            Ok(match last {
+                None => ValueRange::from(end(first)?),
+                Some((last, false)) => ValueRange::from(end(first)?..end(last)?),
+                Some((last, true)) => ValueRange::from(end(first)?..=end(last)?),
+            })
+        };
+        let ranges: Vec<_> = elements.iter().map(class).collect::<Evaluated<_>>()?;
+        let place = self.rest.as_slice().first().map_or(self.call, |expr| &expr.span);
+        let values = self.values()?;
+        match ranges.len() == values.len() {
+            true => Ok(ranges.into_iter().zip(values).collect()),
+            false => Err(self.expected(place, &format!("{} values, one for each class", ranges.len()))),
+        }
     }
 
     /// A list of integers from 0.
@@ -545,6 +565,14 @@ mod tests {
         check("isin(scl, [8, 9])", "isin [8, 9], [1, 8, 6] bool");
         check("isin(scl, [1, 4..7, 9..=10])", "isin [1, 4, 5, 6, 9, 10], [1, 8, 6] bool");
         check("isin(scl, [2 * 4, -(-9)])", "isin [8, 9], [1, 8, 6] bool");
+        check("lookup(minimum(scl, 2), [1, 300, 0.5])", "lookup [1, 300, 0.5], [1, 8, 6] f32");
+        check("lookup(scl, [0..256])", "lookup [0, 1, 2, 3, 4, 5, 6, 7, … 256 values], [1, 8, 6] u8");
+        check("digitize(refl, [0, 0.5, inf])", "digitize [0, 0.5, inf], [1, 8, 6] u8");
+        check(
+            "reclassify(coarse, [-inf..0.5, 1..=3, 7], [1, 2, 3], nodata)",
+            "lookup [1, 2, nodata, 3, nodata, nodata], [1, 4, 3] u8",
+        );
+        check("reclassify(refl, [0..10], [1], refl)", "if else, [1, 8, 6] f32");
         check("mask(visual, isin(scl, [8, 9]), 0)", "mask with 0, [3, 8, 6] u8");
         check("clamp(coarse, -3, 300)", "minimum 300, [1, 4, 3] i16");
         check("clamp(scl, 0, 5)", "minimum 5, [1, 8, 6] u8");
@@ -729,6 +757,20 @@ mod tests {
             column 11: a list has at most 65536 values
               isin(scl, [0..1000000000])
                         ^^^^^^^^^^^^^^^"#]],
+        );
+        check_error(
+            "reclassify(scl, [0..10, 10..20], [1], 0)",
+            expect![[r#"
+            column 34: expected 2 values, one for each class, as in reclassify(x, [classes], [values], otherwise)
+              reclassify(scl, [0..10, 10..20], [1], 0)
+                                               ^^^"#]],
+        );
+        check_error(
+            "reclassify(scl, [0..scl], [1], 0)",
+            expect![[r#"
+            column 21: expected a value, as in reclassify(x, [classes], [values], otherwise)
+              reclassify(scl, [0..scl], [1], 0)
+                                  ^^^"#]],
         );
         check_error(
             "mask(3, scl > 1, 0)",

@@ -62,6 +62,40 @@ static FUNCTIONS: &[Function] = &[
         },
     },
     Function {
+        name: "lookup",
+        usage: "lookup(x, [table])",
+        about: "for each integer the entry at its place, from 0",
+        counts: 2..=2,
+        numbers: None,
+        build: |args| {
+            let (x, table) = (args.raster()?, args.values()?);
+            args.finish(x.lookup(table))
+        },
+    },
+    Function {
+        name: "digitize",
+        usage: "digitize(x, [edges])",
+        about: "how many of the edges, which increase, are at most each pixel, as NumPy's",
+        counts: 2..=2,
+        numbers: None,
+        build: |args| {
+            let (x, edges) = (args.raster()?, args.values()?);
+            args.finish(x.digitize(edges))
+        },
+    },
+    Function {
+        name: "reclassify",
+        usage: "reclassify(x, [classes], [values], otherwise)",
+        about: "the value of the first class that has the pixel: 7, 0..10 (without 10), 0..=10, -inf..0.5; else a number, a \
+                raster, such as x, or nodata",
+        counts: 4..=4,
+        numbers: None,
+        build: |args| {
+            let (x, classes, otherwise) = (args.raster()?, args.classes()?, args.fill()?);
+            args.finish(x.reclassify(classes, otherwise))
+        },
+    },
+    Function {
         name: "mask",
         usage: "mask(x, condition, fill)",
         about: "x, but fill where the condition is true; fill is a number, a raster or nodata",
