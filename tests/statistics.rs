@@ -179,6 +179,22 @@ fn values_are_counted_and_give_quantiles() {
 }
 
 #[test]
+fn negative_values_of_any_size_are_counted() {
+    fn check<T: swath::Pixel + PartialOrd>(sorted: [T; 3]) {
+        let raster = swath::raster([1, 1, 4], |_, _, x| sorted[[2, 0, 1, 0][x]]).unwrap();
+        let told = raster.statistics().unwrap().value_counts().unwrap().compute().unwrap();
+        let counts = told.all().unwrap().value_counts().unwrap();
+        let expected =
+            [(sorted[0], 2), (sorted[1], 1), (sorted[2], 1)].map(|(value, count)| (value.to_scalar(), count));
+        assert_eq!(counts, expected);
+    }
+    check([i8::MIN, -1, i8::MAX]);
+    check([i16::MIN, -1, i16::MAX]);
+    check([i32::MIN, -1, i32::MAX]);
+    check([i64::MIN, -1, i64::MAX]);
+}
+
+#[test]
 fn pixels_are_counted_in_bins_whose_edges_decide() {
     let bins = Bins::new(-1.0, 2.0, 7).unwrap();
     let edges = bins.edges();

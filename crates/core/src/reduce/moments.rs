@@ -209,7 +209,8 @@ macro_rules! narrow {
 
             #[inline]
             fn index(self) -> usize {
-                self.wrapping_sub(<$type>::MIN) as usize & 0xffff
+                // The distance may be beyond a signed type: as bits of its own size, it is right.
+                self.wrapping_sub(<$type>::MIN) as usize & ((1 << (8 * size_of::<$type>().min(2))) - 1)
             }
 
             fn gather(pixels: &[Self], nodata: Option<Self>, into: &mut Moments) {
