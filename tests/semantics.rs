@@ -316,6 +316,24 @@ fn what_is_put_together_keeps_the_rules_of_its_parts() {
 }
 
 #[test]
+fn a_rest_is_no_larger_than_what_is_divided() {
+    for (x, divisor, dtype) in [
+        (row(&[0u8, 200]), 1000, DType::U8),
+        (row(&[0u8, 200]), 7, DType::U8),
+        (row(&[-1i8, 100]), 1000, DType::U16),
+        (row(&[-1i8, 100]), -1000, DType::I16),
+        (row(&[0u8, 200]).neg().unwrap(), -1000, DType::I16),
+        (row(&[1u8, 2]).neg().unwrap().maximum(-100).unwrap(), -1000, DType::I8),
+    ] {
+        assert_eq!(x.rem(divisor).unwrap().dtype(), dtype, "{x:?} % {divisor}");
+    }
+    gives(&row(&[0u8, 200]).rem(1000).unwrap(), &[0u8, 200]);
+    gives(&row(&[0u8, 200]).rem(-1000).unwrap(), &[0i16, -800]);
+    refused(row(&[1u8]).rem(0), &["0 everywhere"]);
+    refused(row(&[1u8]).floor_div(0), &["0 everywhere"]);
+}
+
+#[test]
 fn literals_beyond_the_result_are_refused() {
     refused(row(&[1u8]).mul(1e300), &["*", "beyond f32", "F64"]);
     gives(&row(&[2.0f64]).mul(1e300).unwrap(), &[2e300]);

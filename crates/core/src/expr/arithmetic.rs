@@ -363,7 +363,12 @@ fn integer_kind(op: ArithmeticOp, known: &[Known; 2], b: &Term) -> Result<Kind> 
         ArithmeticOp::Rem if (bl, bh) == (0, 0) => {
             return Err(Error::invalid(format!("cannot apply {symbol}: the divisor is 0 everywhere")));
         }
-        ArithmeticOp::Rem => Some((Some((bl + 1).min(0)), Some((bh - 1).max(0)))),
+        ArithmeticOp::Rem => {
+            // From 0 towards the divisor, without it; a dividend of the same sign leaves no more than it is.
+            let low = if ah <= 0 { al.max(bl + 1) } else { bl + 1 };
+            let high = if al >= 0 { ah.min(bh - 1) } else { bh - 1 };
+            Some((Some(low.min(0)), Some(high.max(0))))
+        }
         ArithmeticOp::Minimum => Some((Some(al.min(bl)), Some(ah.min(bh)))),
         ArithmeticOp::Maximum => Some((Some(al.max(bl)), Some(ah.max(bh)))),
         ArithmeticOp::Pow => match b {
