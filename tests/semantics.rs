@@ -334,6 +334,23 @@ fn a_rest_is_no_larger_than_what_is_divided() {
 }
 
 #[test]
+fn all_bits_of_a_signed_integer_are_unsigned() {
+    gives(&row(&[-1i8, 5, i8::MIN]).bits(0..8).unwrap(), &[255u8, 5, 128]);
+    gives(&row(&[-1i32, 5]).bits(0..32).unwrap(), &[u32::MAX, 5]);
+    gives(&row(&[200u8]).bits(0..8).unwrap(), &[200u8]);
+    refused(row(&[1u64]).bits(0..64), &["0..64"]);
+}
+
+#[test]
+fn the_highest_bit_of_64_tells_the_sign() {
+    let x = row(&[i64::MIN, -1, 0, i64::MAX]);
+    gives(&x.shr(63).unwrap(), &[-1i8, -1, 0, 0]);
+    gives(&x.bit(63).unwrap(), &[true, true, false, false]);
+    gives(&x.bits(63..64).unwrap(), &[1u8, 1, 0, 0]);
+    gives(&row(&[u64::MAX, 1]).shr(63).unwrap(), &[1u8, 0]);
+}
+
+#[test]
 fn literals_beyond_the_result_are_refused() {
     refused(row(&[1u8]).mul(1e300), &["*", "beyond f32", "F64"]);
     gives(&row(&[2.0f64]).mul(1e300).unwrap(), &[2e300]);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Fill, LazyRaster, Term};
-use crate::dtype::Scalar;
+use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 
 impl LazyRaster {
@@ -89,7 +89,9 @@ impl LazyRaster {
         }
         // Rounded down, so that it is right for negative integers, too.
         let shifted = if start == 0 { self.clone() } else { self.shr(start)? };
-        if end - start == width { Ok(shifted) } else { shifted.rem(power_of_two(end - start)) }
+        // All bits of a signed integer are another number than it is.
+        let is_all = end - start == width && dtype.integer_range().is_some_and(|(least, _)| least == 0);
+        if is_all { Ok(shifted) } else { shifted.rem(power_of_two(end - start)) }
     }
 
     /// Whether bit `index`, counted from the lowest, is set; false at nodata.
@@ -117,7 +119,11 @@ impl LazyRaster {
     /// `InvalidInput` where the raster is not one of integers, and for more than 63 bits.
     pub fn shr(&self, bits: u32) -> Result<Self> {
         self.check_shift(">>", bits)?;
-        self.floor_div(power_of_two(bits))
+        match (self.meta()?.dtype, bits) {
+            // No dtype holds 2⁶³ beside negative integers: rounded down twice is rounded down.
+            (DType::I64, 63) => self.floor_div(power_of_two(62))?.floor_div(2),
+            _ => self.floor_div(power_of_two(bits)),
+        }
     }
 
     fn check_shift(&self, symbol: &str, bits: u32) -> Result<()> {
