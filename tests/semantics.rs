@@ -351,6 +351,12 @@ fn the_highest_bit_of_64_tells_the_sign() {
 }
 
 #[test]
+fn what_fills_nodata_fits_the_dtype_with_nodata_or_without() {
+    refused(row(&[3u8]).fill_nodata(300), &["fill_nodata", "300", "u8"]);
+    refused(row(&[3u8]).with_nodata(0).unwrap().fill_nodata(0.5), &["fill_nodata", "0.5", "u8"]);
+}
+
+#[test]
 fn literals_beyond_the_result_are_refused() {
     refused(row(&[1u8]).mul(1e300), &["*", "beyond f32", "F64"]);
     gives(&row(&[2.0f64]).mul(1e300).unwrap(), &[2e300]);

@@ -36,9 +36,11 @@ impl LazyRaster {
     /// As [`where_`](Self::where_).
     #[doc(alias = "fillna")]
     pub fn fill_nodata(&self, value: impl Into<Scalar>) -> Result<Self> {
-        match self.meta()?.nodata {
+        let (meta, value) = (self.meta()?, value.into());
+        value.fit(meta.dtype).map_err(|error| error.while_doing("cannot apply fill_nodata"))?;
+        match meta.nodata {
             None => Ok(self.clone()),
-            Some(_) => self.without_nodata()?.where_(&self.valid()?, value.into()),
+            Some(_) => self.without_nodata()?.where_(&self.valid()?, value),
         }
     }
 
