@@ -351,6 +351,18 @@ fn the_highest_bit_of_64_tells_the_sign() {
 }
 
 #[test]
+fn a_nodata_of_f32_is_the_pixel_that_it_is_stored_as() {
+    let stored = row(&[0.1f32, 1.0]).with_nodata(f64::from(0.1f32)).unwrap();
+    let written = row(&[0.1f32, 1.0]).with_nodata(0.1).unwrap();
+    assert_eq!(written.nodata(), stored.nodata());
+    refused(stored.eq(0.1), &["nodata"]);
+    refused(stored.isin([0.1]), &["nodata"]);
+    gives(&row(&[true, false]).if_else(&stored, &written).unwrap(), &[0.1f32, 1.0]);
+    let narrowed = row(&[0.1f64, 1.0]).with_nodata(0.1).unwrap().cast(DType::F32, Overflow::Error).unwrap();
+    assert_eq!(narrowed.nodata(), stored.nodata());
+}
+
+#[test]
 fn what_fills_nodata_fits_the_dtype_with_nodata_or_without() {
     refused(row(&[3u8]).fill_nodata(300), &["fill_nodata", "300", "u8"]);
     refused(row(&[3u8]).with_nodata(0).unwrap().fill_nodata(0.5), &["fill_nodata", "0.5", "u8"]);

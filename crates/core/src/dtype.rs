@@ -168,6 +168,17 @@ impl Scalar {
         })
     }
 
+    /// The pixel that stands for this literal: as [`fit`](Self::fit), and of `f32` the value that is stored, as 0.1 is none.
+    ///
+    /// # Errors
+    /// As `fit`.
+    pub(crate) fn fit_stored(self, dtype: DType) -> Result<Self> {
+        self.fit(dtype).map(|fitted| match (fitted, dtype) {
+            (Self::Float(value), DType::F32) => Self::Float(f64::from(value as f32)),
+            _ => fitted,
+        })
+    }
+
     /// The integer of equal value, if there is one.
     pub fn to_integer(self) -> Option<i128> {
         match self {

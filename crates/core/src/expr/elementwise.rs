@@ -117,7 +117,7 @@ impl LazyRaster {
 /// `value` as a pixel of the raster, if it may be compared with.
 pub(super) fn comparable(meta: &Meta, value: Scalar, operation: &str) -> Result<Scalar> {
     let value = value.fit(meta.dtype).map_err(|error| error.while_doing(format_args!("cannot apply {operation}")))?;
-    if meta.nodata == Some(value) {
+    if meta.nodata.is_some() && meta.nodata == value.fit_stored(meta.dtype).ok() {
         return Err(Error::invalid(format!(
             "cannot apply {operation}: {value} is the raster's nodata, at which comparisons are always false; \
              use !x.valid() to find it, or x.without_nodata() to treat it as an ordinary value"
@@ -133,7 +133,7 @@ pub(super) fn bool_meta(meta: &Meta) -> Meta {
 fn cast_nodata(meta: &Meta, nodata: Scalar, dtype: DType, overflow: Overflow) -> Result<Scalar> {
     let relabel = "give it another nodata first with with_nodata, or drop it with without_nodata";
     let kept = nodata
-        .fit(dtype)
+        .fit_stored(dtype)
         .map_err(|error| error.context(format!("cannot cast to {dtype}: it cannot hold nodata {nodata}; {relabel}")))?;
     let lands = match overflow {
         Overflow::Error => false,

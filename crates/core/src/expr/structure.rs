@@ -263,7 +263,7 @@ impl LazyRaster {
             return Err(Error::invalid("cannot apply with_nodata: a bool raster has no nodata"));
         }
         let value = nodata.into();
-        let value = value.fit(node.meta.dtype).map_err(|e| e.while_doing("cannot apply with_nodata"))?;
+        let value = value.fit_stored(node.meta.dtype).map_err(|e| e.while_doing("cannot apply with_nodata"))?;
         // What was nodata before is a pixel now.
         let interval = match (node.meta.nodata, node.meta.dtype.is_float()) {
             (Some(before), false) => node.meta.interval.union(Interval::of_scalar(before)),
