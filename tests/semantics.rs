@@ -363,6 +363,17 @@ fn a_nodata_of_f32_is_the_pixel_that_it_is_stored_as() {
 }
 
 #[test]
+fn a_choice_among_numbers_alone_has_the_dtype_that_holds_all() {
+    let x = row(&[1u8, 5, 9]);
+    let (low, mid) = (x.lt(3).unwrap(), x.lt(6).unwrap());
+    // 0.1 is rounded once, and not to f32 before.
+    gives(&swath::when(&low).then(16_777_217).when(&mid).then(0.1).otherwise(0.2).unwrap(), &[16_777_217.0, 0.1, 0.2]);
+    gives(&swath::when(&low).then(-1).when(&mid).then(1u64 << 63).otherwise(1).unwrap(), &[-1f32, 2f32.powi(63), 1.0]);
+    gives(&swath::when(&low).then(true).when(&mid).then(false).otherwise(true).unwrap(), &[true, false, true]);
+    refused(swath::when(&low).then(true).when(&mid).then(1).otherwise(0), &["when", "true, 1, 0"]);
+}
+
+#[test]
 fn what_fills_nodata_fits_the_dtype_with_nodata_or_without() {
     refused(row(&[3u8]).fill_nodata(300), &["fill_nodata", "300", "u8"]);
     refused(row(&[3u8]).with_nodata(0).unwrap().fill_nodata(0.5), &["fill_nodata", "0.5", "u8"]);

@@ -578,7 +578,7 @@ mod tests {
         check("clamp(scl, 0, 5)", "minimum 5, [1, 8, 6] u8");
         check("hypot(refl, 3)", "hypot 3, [1, 8, 6] f32");
         check("atan2(scl, refl)", "atan2, [1, 8, 6] f32");
-        check("when(scl > 4, 0, scl > 2, 1, 400)", "if else, [1, 8, 6] u16");
+        check("when(scl > 4, 0, scl > 2, 1, 400)", "mask with 0, [1, 8, 6] u16");
         check("when(scl > 4, visual, 7)", "where, other 7, [3, 8, 6] u8");
         check("bits(scl, 2, 4)", "% 4, [1, 8, 6] u8");
         check("bit(coarse, 15)", "> 0, [1, 4, 3] bool");

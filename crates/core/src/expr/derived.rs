@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::select::literals_dtype;
 use super::{Fill, LazyRaster, Term};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
@@ -220,17 +221,17 @@ impl Then {
     /// As [`if_else`](LazyRaster::if_else).
     pub fn otherwise(self, value: impl Into<Fill>) -> Result<LazyRaster> {
         let mut rest = value.into();
-        let is_literal = |fill: &Fill| matches!(fill, Fill::Value(_));
-        let all_literal = is_literal(&rest) && self.known.iter().all(|(_, fill)| is_literal(fill));
+        let literal = |fill: &Fill| match fill {
+            Fill::Value(value) => Some(*value),
+            Fill::Nodata | Fill::Raster(_) => None,
+        };
+        let literals: Option<Vec<_>> = self.known.iter().map(|(_, fill)| fill).chain([&rest]).map(literal).collect();
+        let dtype = literals.map(|literals| literals_dtype("when", &literals)).transpose()?;
         for (condition, value) in self.known.into_iter().rev() {
-            // Beside a raster a literal would have to fit its dtype.
-            let value = match (&value, &rest) {
-                (Fill::Value(literal), Fill::Raster(_)) if all_literal => {
-                    Fill::Raster(condition.if_else(*literal, *literal)?)
-                }
-                _ => value,
-            };
-            rest = Fill::Raster(condition.if_else(value, rest)?);
+            rest = Fill::Raster(match (&value, &rest, dtype) {
+                (Fill::Value(value), Fill::Value(rest), Some(dtype)) => condition.if_else_of(dtype, *value, *rest)?,
+                _ => condition.if_else(value, rest)?,
+            });
         }
         match rest {
             Fill::Raster(raster) => Ok(raster),

@@ -76,7 +76,7 @@ impl LazyRaster {
     /// # Errors
     /// As [`mask`](Self::mask); also where no dtype holds both.
     pub fn if_else(&self, a: impl Into<Fill>, b: impl Into<Fill>) -> Result<Self> {
-        let cond = condition("if_else", self)?;
+        condition("if_else", self)?;
         match (a.into(), b.into()) {
             (Fill::Raster(a), Fill::Raster(b)) => {
                 let dtype = common_dtype("if_else", &[a.meta()?, b.meta()?])?;
@@ -85,19 +85,22 @@ impl LazyRaster {
             }
             (Fill::Raster(a), fill) => a.replace_where("if_else", self, fill, false),
             (fill, Fill::Raster(b)) => b.replace_where("if_else", self, fill, true),
-            (Fill::Value(a), Fill::Value(b)) => {
-                let (dtype, fitted) = common_literals("if_else", &[a, b])?;
-                let (a, b) = (fitted[0], fitted[1]);
-                let interval = match dtype {
-                    DType::Bool => Interval::of_dtype(dtype),
-                    _ => Interval::of_scalar(a).union(Interval::of_scalar(b)),
-                };
-                let meta = Meta { dtype, interval, nodata: None, ..cond.meta.clone() };
-                let op = Op::Select { yes: Operand::Constant(a), no: Operand::Constant(b) };
-                Ok(Self::build(op, vec![Arc::clone(cond)], meta))
-            }
+            (Fill::Value(a), Fill::Value(b)) => self.if_else_of(literals_dtype("if_else", &[a, b])?, a, b),
             _ => Err(Error::invalid("cannot apply if_else: neither branch is a raster that has a nodata value")),
         }
+    }
+
+    /// `a` where this is true, else `b`, both of which are values of the dtype.
+    pub(super) fn if_else_of(&self, dtype: DType, a: Scalar, b: Scalar) -> Result<Self> {
+        let cond = condition("if_else", self)?;
+        let (a, b) = (a.fit(dtype)?, b.fit(dtype)?);
+        let interval = match dtype {
+            DType::Bool => Interval::of_dtype(dtype),
+            _ => Interval::of_scalar(a).union(Interval::of_scalar(b)),
+        };
+        let meta = Meta { dtype, interval, nodata: None, ..cond.meta.clone() };
+        let op = Op::Select { yes: Operand::Constant(a), no: Operand::Constant(b) };
+        Ok(Self::build(op, vec![Arc::clone(cond)], meta))
     }
 
     fn replace_where(&self, operation: &str, cond: &Self, fill: Fill, when: bool) -> Result<Self> {
@@ -210,9 +213,15 @@ pub(super) fn common_dtype(operation: &str, metas: &[&Meta]) -> Result<DType> {
 
 /// The smallest dtype that holds all of these, and they as its values.
 pub(super) fn common_literals(operation: &str, values: &[Scalar]) -> Result<(DType, Vec<Scalar>)> {
-    let fitted = |dtype: DType| values.iter().map(|value| value.fit(dtype).ok()).collect::<Option<Vec<_>>>();
-    DType::ALL.iter().find_map(|dtype| Some((*dtype, fitted(*dtype)?))).ok_or_else(|| {
-        let values = list(values.iter().map(Scalar::to_string));
+    let dtype = literals_dtype(operation, values)?;
+    Ok((dtype, values.iter().map(|value| value.fit(dtype)).collect::<Result<_>>()?))
+}
+
+/// The first dtype that holds all of them.
+pub(super) fn literals_dtype(operation: &str, literals: &[Scalar]) -> Result<DType> {
+    let holds_all = |dtype: &DType| literals.iter().all(|literal| literal.fit(*dtype).is_ok());
+    DType::ALL.iter().copied().find(holds_all).ok_or_else(|| {
+        let values = list(literals.iter().map(Scalar::to_string));
         Error::invalid(format!("cannot apply {operation}: no dtype holds all of {values}"))
     })
 }
