@@ -374,6 +374,21 @@ fn a_choice_among_numbers_alone_has_the_dtype_that_holds_all() {
 }
 
 #[test]
+fn a_nodata_beyond_the_dtype_is_translated_too() {
+    let first = row(&[255u8, 1, 2, 3]).with_nodata(255).unwrap();
+    let other = row(&[7u16, 500, 65_535, 0]).minimum(100).unwrap().cast(DType::U16, Overflow::Error).unwrap();
+    let other = other.with_nodata(65_535).unwrap();
+    let other = row(&[true, true, false, true]).if_else(&other, Fill::Nodata).unwrap();
+    let masked = first.mask(&row(&[false, true, true, true]), &other).unwrap();
+    assert_eq!((masked.dtype(), masked.nodata()), (DType::U8, Some(Scalar::Int(255))));
+    gives(&masked, &[255u8, 100, 255, 0]);
+    let float = row(&[f32::NAN, 1.0, 2.0, 3.0]).with_nodata(f64::NAN).unwrap();
+    gives(&float.mask(&row(&[false, true, true, true]), &other).unwrap(), &[f32::NAN, 100.0, f32::NAN, 0.0]);
+    let either = row(&[true; 4]).if_else(&other, row(&[1u8, 2, 3, 4]));
+    refused(either, &["nodata 65535"]);
+}
+
+#[test]
 fn what_fills_nodata_fits_the_dtype_with_nodata_or_without() {
     refused(row(&[3u8]).fill_nodata(300), &["fill_nodata", "300", "u8"]);
     refused(row(&[3u8]).with_nodata(0).unwrap().fill_nodata(0.5), &["fill_nodata", "0.5", "u8"]);

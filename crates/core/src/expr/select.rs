@@ -185,11 +185,21 @@ pub(super) fn fit_raster(operation: &str, first: &Meta, other: &LazyRaster) -> R
 
 /// `other` as `dtype`, its nodata `from` moved to `to`.
 fn translate(other: &LazyRaster, from: Scalar, to: Scalar, dtype: DType) -> Result<LazyRaster> {
-    let plain = other.without_nodata()?;
-    let cast = if plain.meta()?.dtype == dtype { plain } else { plain.cast(dtype, Overflow::Error)? };
-    let node = cast.node()?;
-    let meta = Meta { nodata: Some(to), ..node.meta.clone() };
-    Ok(LazyRaster::build(Op::Replace { from: from.fit(dtype)?, to }, vec![Arc::clone(node)], meta))
+    let interval = other.meta()?.interval;
+    let (op, inputs) = match (from.fit(dtype), interval) {
+        // No pixel of the dtype can be `from`: a value that the others have stands for it while they are cast.
+        (Err(_), Interval::Integer { low, .. }) => {
+            let cast = other.fill_nodata(Scalar::Int(low))?.widened(dtype)?;
+            let op = Op::Select { yes: Operand::Input(1), no: Operand::Constant(to) };
+            (op, vec![Arc::clone(other.valid()?.node()?), Arc::clone(cast.node()?)])
+        }
+        (from, _) => {
+            let plain = other.without_nodata()?.widened(dtype)?;
+            (Op::Replace { from: from?, to }, vec![Arc::clone(plain.node()?)])
+        }
+    };
+    let meta = Meta { dtype, nodata: Some(to), interval, ..other.meta()?.clone() };
+    Ok(LazyRaster::build(op, inputs, meta))
 }
 
 /// The dtype of all, or the smallest that holds the pixels of each.
