@@ -389,6 +389,13 @@ fn a_nodata_beyond_the_dtype_is_translated_too() {
 }
 
 #[test]
+fn a_cast_to_its_own_dtype_makes_nodata_of_nan() {
+    let raster = row(&[f32::NAN, 1.0, -9.0]).with_nodata(-9).unwrap();
+    gives(&raster.cast(DType::F32, Overflow::Error).unwrap(), &[-9f32, 1.0, -9.0]);
+    gives(&raster.without_nodata().unwrap().cast(DType::F32, Overflow::Error).unwrap(), &[f32::NAN, 1.0, -9.0]);
+}
+
+#[test]
 fn what_fills_nodata_fits_the_dtype_with_nodata_or_without() {
     refused(row(&[3u8]).fill_nodata(300), &["fill_nodata", "300", "u8"]);
     refused(row(&[3u8]).with_nodata(0).unwrap().fill_nodata(0.5), &["fill_nodata", "0.5", "u8"]);

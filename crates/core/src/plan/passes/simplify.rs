@@ -13,7 +13,12 @@ pub(super) fn simplify(plan: Plan) -> Plan {
         match op {
             Op::Relabel { .. } => inputs[0],
             Op::Join { parts, .. } if parts.len() == 1 && parts[0] == Region::whole(step.meta.shape) => inputs[0],
-            Op::Cast { dtype, .. } if out.step(inputs[0]).meta.dtype == *dtype => inputs[0],
+            // Where there is a nodata, NaN becomes it.
+            Op::Cast { dtype, nodata, .. }
+                if out.step(inputs[0]).meta.dtype == *dtype && !(dtype.is_float() && nodata.is_some()) =>
+            {
+                inputs[0]
+            }
             Op::Not => negated(out, inputs[0]).unwrap_or_else(|| out.add(step.clone(), inputs)),
             Op::Select { yes, no } => select(out, step, *yes, *no, inputs),
             _ => out.add(step.clone(), inputs),
