@@ -1,0 +1,124 @@
+"""The operations of `swath calc`: how each is written, what it takes, and what it gives by docs/semantics.md.
+
+A new operation is a row in a table and a function of the reference; `draw.py` knows the kinds of arguments.
+"""
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+
+from arithmetic import (absolute, add, atan2, bit, bits, clamp, divide, floor_divide, hypot, mathematical, maximum, minimum,
+                        multiply, negative, normalized_difference, power, remainder, rounding, scale_offset, shift_left,
+                        shift_right, sign, subtract)
+from elementwise import (cast, comparison, fill_nodata, if_else, is_finite, is_nan, isin, logic, mask, valid, when, where,
+                         with_nodata, without_nodata)
+from structure import band, clip_box, rechunk, repeat, slice_, squeeze, window
+from summaries import (by_band, exact, histogram, number_extreme, number_median, number_mode, number_std, number_sum, ranked,
+                       rounded, statistics)
+from windows import STATISTICS, coarsen, focal, over
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A name to count it by, its place in an expression, the kinds of its arguments and its reference."""
+    name: str
+    # A function's name, or a text with {} for each argument.
+    text: str
+    # Of `draw.py`, alternatives by |; a word that is no kind stands for itself.
+    arguments: str
+    reference: Callable
+    # Whether operands may be known by approximation alone: it moves or chooses among them.
+    tolerant: bool = False
+    # bool, number (alone) or raster.
+    gives: str = "raster"
+
+    def write(self, texts):
+        return self.text.format(*texts) if "{" in self.text else f"{self.text}({', '.join(texts)})"
+
+    @property
+    def can_give_bools(self):
+        """Whether it does, or gives what its operand is."""
+        words = self.arguments.replace("|", "").split()
+        is_kept = words[0].isupper() and (len(words) == 1 or words[1] in ("min", "max", "mode", "first", "last"))
+        return self.gives == "bool" or is_kept or "like" in words or "alike" in words
+
+    @property
+    def word(self):
+        """What the help of swath calls it."""
+        return self.text.replace("{}", "").strip("() ") if "{" in self.text else self.text
+
+
+def functions_of_one(names, reference, **how):
+    return [Operation(name, name, "x", reference(function), **how) for name, function in names.items()]
+
+
+OPERATIONS = [
+    *(Operation(name, f"({{}} {name} {{}})", "x x | x literal | literal x", reference) for name, reference in {
+        "+": add, "-": subtract, "*": multiply, "/": divide, "//": floor_divide, "%": remainder}.items()),
+    Operation("** of a number", "({} ** {})", "x exponent", power),
+    Operation("**", "({} ** {})", "x x | literal x | x literal", power),
+    Operation("negative", "(-{})", "x", negative, tolerant=True),
+    Operation("abs", "abs", "x", absolute, tolerant=True),
+    Operation("sign", "sign", "x", sign),
+    Operation("<<", "({} << {})", "integers bit", shift_left),
+    Operation(">>", "({} >> {})", "integers bit", shift_right),
+    Operation("bits", "bits", "integers bit bit", bits),
+    Operation("bit", "bit", "integers bit", bit, gives="bool"),
+    Operation("minimum", "minimum", "x x | x literal | literal x", minimum),
+    Operation("maximum", "maximum", "x x | x literal | literal x", maximum),
+    Operation("clamp", "clamp", "x literal literal | x x x | x literal x", clamp),
+    Operation("hypot", "hypot", "x x | x literal | literal x", hypot),
+    Operation("atan2", "atan2", "x x | x literal | literal x", atan2),
+    Operation("scale_offset", "scale_offset", "x number number", scale_offset),
+    Operation("normalized_difference", "normalized_difference", "x x", normalized_difference),
+    *functions_of_one({"floor": np.floor, "ceil": np.ceil, "round": np.rint, "trunc": np.trunc}, rounding),
+    Operation("sqrt", "sqrt", "x", mathematical(np.sqrt, is_exact=True)),
+    *functions_of_one({"exp": np.exp, "ln": np.log, "log2": np.log2, "log10": np.log10, "sin": np.sin, "cos": np.cos,
+                       "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan}, mathematical),
+    *(Operation(name, f"({{}} {name} {{}})", "x x | x literal | literal x | condition condition", comparison(function),
+                gives="bool") for name, function in {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal,
+                             "!=": np.not_equal}.items()),
+    Operation("isin", "isin", "x values", isin, gives="bool"),
+    Operation("valid", "valid", "x", valid, tolerant=True, gives="bool"),
+    Operation("is_nan", "is_nan", "x", is_nan, tolerant=True, gives="bool"),
+    Operation("is_finite", "is_finite", "x", is_finite, tolerant=True, gives="bool"),
+    *(Operation(name, f"({{}} {name} {{}})", "plain alike", logic(function)) for name, function in {
+        "&": np.bitwise_and, "|": np.bitwise_or, "^": np.bitwise_xor}.items()),
+    Operation("~", "(~{})", "plain", logic(np.invert)),
+    Operation("!", "(!{})", "plain", logic(np.invert)),
+    *(Operation(name, f"({{}} {name} {{}})", "condition condition", logic(function, only_bools=True), gives="bool")
+      for name, function in {"and": np.logical_and, "or": np.logical_or}.items()),
+    Operation("not", "(not {})", "condition", logic(np.logical_not, only_bools=True), gives="bool"),
+    Operation("mask", "mask", "like condition fill", mask, tolerant=True),
+    Operation("where", "where", "like condition fill", where, tolerant=True),
+    Operation("if_else", "if_else", "condition like fill | condition fill like | condition literal literal", if_else,
+              tolerant=True),
+    Operation("when", "when", "condition like condition fill fill | condition fill condition like fill | "
+              "condition literal condition literal literal | condition literal literal", when, tolerant=True),
+    *(Operation(f"cast, {overflow}", "cast", f"x dtype {overflow}", cast) for overflow in ("error", "saturate", "wrap")),
+    Operation("cast", "cast", "x dtype", cast),
+    Operation("with_nodata", "with_nodata", "like nodata", with_nodata),
+    Operation("without_nodata", "without_nodata", "like", without_nodata, tolerant=True),
+    Operation("fill_nodata", "fill_nodata", "like literal", fill_nodata, tolerant=True),
+    Operation("slice", "slice", "SLICE", slice_, tolerant=True),
+    Operation("window", "window", "WINDOW", window, tolerant=True),
+    Operation("clip_box", "clip_box", "CLIP_BOX", clip_box, tolerant=True),
+    Operation("band", "band", "BAND", band, tolerant=True),
+    Operation("squeeze", "squeeze", "like", squeeze, tolerant=True),
+    Operation("repeat", "repeat", "REPEAT", repeat, tolerant=True),
+    Operation("rechunk", "rechunk", "like chunks", rechunk, tolerant=True),
+    *(Operation(f"{name} {statistic}", name, f"{name.upper()} {statistic}", reference,
+                gives="bool" if statistic in ("any", "all") else "raster")
+      for name, reference in {"coarsen": coarsen, "focal": focal, "over": over}.items() for statistic in STATISTICS),
+]
+
+NUMBERS = [
+    *(Operation(f"{name} of all", name, "x", by_band(one), gives="number") for name, one in {
+        "count": lambda values, _: len(values), "sum": number_sum, "mean": lambda values, _: rounded(exact(values)[1]),
+        "min": number_extreme(min), "max": number_extreme(max), "std": number_std,
+        "var": lambda values, _: rounded(exact(values)[2])}.items()),
+    Operation("median of all", "median", "whole", by_band(ranked(number_median)), gives="number"),
+    Operation("mode of all", "mode", "whole", by_band(ranked(number_mode)), gives="number"),
+    Operation("statistics", "statistics", "x", statistics, gives="number"),
+    Operation("histogram", "histogram", "x bins number number", histogram, gives="number"),
+]

@@ -1,0 +1,60 @@
+"""What moves pixels."""
+import math
+
+from model import Grid, require
+
+
+def part(x, axis, start, end):
+    require(start < end <= x.pixels.shape[axis], "a range that is empty or beyond the axis")
+    index = tuple(slice(start, end) if a == axis else slice(None) for a in range(3))
+    grid = x.grid
+    if grid and axis == 1:
+        grid = Grid(grid.left, grid.top - start * grid.height, grid.width, grid.height)
+    if grid and axis == 2:
+        grid = Grid(grid.left + start * grid.width, grid.top, grid.width, grid.height)
+    return x.moved(lambda pixels: pixels[index], grid=grid)
+
+
+def slice_(x, dim, start, end):
+    require(dim != "time" and (dim != "band" or x.has_bands), "an axis that there is not")
+    return part(x, ["band", "y", "x"].index(dim), start, end)
+
+
+def window(x, row0, row1, column0, column1):
+    return part(part(x, 1, row0, row1), 2, column0, column1)
+
+
+def clip_box(x, left, bottom, right, top):
+    require(x.grid is not None, "a box without grid")
+    require(left < right and bottom < top, "a box that is empty")
+    grid, (_, rows, columns) = x.grid, x.pixels.shape
+    across, down = [(x - grid.left) / grid.width for x in (left, right)], [(grid.top - y) / grid.height for y in (top, bottom)]
+    (row0, row1), (column0, column1) = covering(*down, rows), covering(*across, columns)
+    require(row0 < row1 and column0 < column1, "a box that misses the raster")
+    return window(x, row0, row1, column0, column1)
+
+
+def covering(start, end, length):
+    return max(math.floor(start + 1e-6), 0), min(math.ceil(end - 1e-6), length)
+
+
+def band(x, index):
+    require(x.has_bands, "an axis that there is not")
+    return part(x, 0, index, index + 1).relabelled(has_bands=False)
+
+
+def squeeze(x):
+    return x.relabelled(has_bands=x.has_bands and len(x.pixels) > 1)
+
+
+def repeat(x, factors):
+    require(0 not in factors, "a factor of 0")
+    bands, y, across = factors
+    require(bands == 1 or x.has_bands, "an axis that there is not")
+    grid = x.grid and Grid(x.grid.left, x.grid.top, x.grid.width / across, x.grid.height / y)
+    return x.moved(lambda pixels: pixels.repeat(bands, 0).repeat(y, 1).repeat(across, 2), grid=grid)
+
+
+def rechunk(x, lengths):
+    require(len(lengths) == 2 + x.has_bands and 0 not in lengths, "chunks that are not lengths of the axes")
+    return x
