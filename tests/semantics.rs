@@ -402,6 +402,28 @@ fn what_fills_nodata_fits_the_dtype_with_nodata_or_without() {
 }
 
 #[test]
+fn what_intervals_decide_is_not_computed_and_cannot_fail() {
+    let failing = row(&[300u16]).cast(DType::U8, Overflow::Error).unwrap();
+    refused(failing.isin([3]).unwrap().compute(), &["300"]);
+    gives(&failing.isin([0; 0]).unwrap(), &[false]);
+    gives(&failing.valid().unwrap(), &[true]);
+    let part = row(&[300u16, 3]).cast(DType::U8, Overflow::Error).unwrap().window(0..1, 1..2).unwrap();
+    gives(&part, &[3u8]);
+}
+
+#[test]
+fn chunks_are_those_of_the_operand_with_more_pixels() {
+    let three = swath::raster([3, 8, 8], |b, _, _| b as u8).unwrap().rechunk(&[1, 4, 8]).unwrap();
+    let one = swath::raster([1, 8, 8], |_, y, _| y as u8).unwrap().rechunk(&[1, 2, 2]).unwrap();
+    let first = |raster: &LazyRaster| {
+        let chunk = Run::serial().chunks(raster).unwrap().next().unwrap().unwrap();
+        chunk.region.shape
+    };
+    assert_eq!(first(&one.add(&three).unwrap()), [1, 1, 4, 8]);
+    assert_eq!(first(&one.add(one.rechunk(&[1, 8, 8]).unwrap()).unwrap()), [1, 1, 2, 2]);
+}
+
+#[test]
 fn literals_beyond_the_result_are_refused() {
     refused(row(&[1u8]).mul(1e300), &["*", "beyond f32", "F64"]);
     gives(&row(&[2.0f64]).mul(1e300).unwrap(), &[2e300]);
