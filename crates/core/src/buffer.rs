@@ -100,6 +100,9 @@ macro_rules! define_buffer {
             fn of_slice(slice: Slice<'_>) -> Option<&[Self]> {
                 match slice { Slice::$variant(data) => Some(data), _ => None }
             }
+            fn of_slice_mut(slice: SliceMut<'_>) -> Option<&mut [Self]> {
+                match slice { SliceMut::$variant(data) => Some(data), _ => None }
+            }
             fn into(data: Vec<Self>) -> Buffer {
                 Buffer::$variant(data)
             }
@@ -134,6 +137,7 @@ mod sealed {
         fn of(buffer: &super::Buffer) -> Option<&[Self]>;
         fn of_mut(buffer: &mut super::Buffer) -> Option<&mut [Self]>;
         fn of_slice(slice: super::Slice<'_>) -> Option<&[Self]>;
+        fn of_slice_mut(slice: super::SliceMut<'_>) -> Option<&mut [Self]>;
         fn into(data: Vec<Self>) -> super::Buffer;
     }
 }
@@ -188,6 +192,13 @@ impl<'a> Slice<'a> {
     /// The pixels as `T`, if that is their type.
     pub fn as_slice<T: Pixel>(self) -> Option<&'a [T]> {
         T::of_slice(self)
+    }
+}
+
+impl<'a> SliceMut<'a> {
+    /// The pixels as `T`, if that is their type.
+    pub fn into_slice<T: Pixel>(self) -> Option<&'a mut [T]> {
+        T::of_slice_mut(self)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod buffer;
 pub mod shape;
 pub mod view;
 pub mod area;
+pub mod pixelwise;
 pub mod reduce;
 pub mod chunk;
 pub mod value;

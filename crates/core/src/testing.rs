@@ -1,13 +1,15 @@
-//! Rasters and checks for tests: small arrays, and the conformance suites of [`ChunkSource`] and [`AreaKernel`].
+//! Rasters and checks for tests: small arrays, and the conformance suites of [`ChunkSource`], [`PixelKernel`] and
+//! [`AreaKernel`].
 
 use std::sync::Arc;
 
 use crate::area::AreaKernel;
 use crate::buffer::{Buffer, Pixel};
 use crate::chunk::Chunk;
-use crate::dtype::DType;
+use crate::dtype::{DType, Scalar};
 use crate::expr::LazyRaster;
 use crate::meta::Meta;
+use crate::pixelwise::PixelKernel;
 use crate::shape::{ChunkGrid, Dims, Region, Shape, volume};
 use crate::source::{ChunkSource, MemorySource, Place};
 
@@ -75,6 +77,33 @@ pub fn check_source(source: &dyn ChunkSource) {
         let chunk = source.decode(block, &bytes).expect("every block decodes");
         assert_eq!(chunk.shape(), blocks.region(block).shape, "block {block} has the shape of its place");
         assert_eq!(chunk.dtype(), source.meta().dtype, "block {block} has the raster's dtype");
+    }
+}
+
+/// Runs a kernel over inputs of equal length, as a whole and by runs of several lengths, and checks what the contract of
+/// [`PixelKernel`] promises: a pixel does not depend on those beside it, nor on what was computed before.
+///
+/// # Panics
+/// Where the kernel breaks its contract.
+pub fn check_pixelwise(kernel: &dyn PixelKernel, inputs: &[Buffer], dtype: DType) {
+    let length = inputs.first().map_or(0, Buffer::len);
+    assert!(inputs.iter().all(|input| input.len() == length), "inputs are of equal length");
+    let run = |length_max: usize| {
+        // What is not written is found by what was there before.
+        let other = if dtype == DType::Bool { Scalar::Bool(true) } else { Scalar::Int(1) };
+        let mut output = Buffer::filled(dtype, length, if length_max == 1 { dtype.zero() } else { other });
+        for start in (0..length).step_by(length_max) {
+            let end = (start + length_max).min(length);
+            let inputs: Vec<_> = inputs.iter().map(|input| input.slice(start, end)).collect();
+            kernel.run(&inputs, output.slice_mut(start, end));
+        }
+        output
+    };
+    let one_by_one = run(1);
+    for length_max in [2, 7, 64, length.max(1)] {
+        let together = run(length_max);
+        let same = (0..length).all(|index| one_by_one.get(index).is_same(together.get(index)));
+        assert!(same, "{} gives other pixels by {length_max} at a time", kernel.name());
     }
 }
 

@@ -117,8 +117,8 @@ impl Stored {
         let size = |image: &Image| (image.width, image.height);
         let fits = |image: &&Image| !image.is_mask() && like.is_none_or(|like| size(like) == size(image));
         let image = tiff.header().images.iter().find(fits).ok_or(format!("{path} has no level of that size"))?.clone();
-        if image.tile.is_none() || image.bits.iter().any(|bits| *bits != 8) || image.planar != 1 {
-            return Err(format!("{path}: only tiles of interleaved bytes are measured").into());
+        if image.tile.is_none() || image.bits.iter().any(|bits| bits % 8 != 0 || *bits != image.bits[0]) {
+            return Err(format!("{path}: only tiles of whole bytes are measured").into());
         }
         let mut file = File::open(path)?;
         let blocks = image.offsets.iter().zip(&image.counts);
@@ -128,7 +128,13 @@ impl Stored {
 
     fn block_bytes(&self) -> usize {
         let (columns, rows) = self.image.tile.expect("checked when it was read");
-        (columns * rows * self.image.samples) as usize
+        (columns * rows) as usize * self.pixel_bytes()
+    }
+
+    /// Bytes of a pixel in a block: of one band, where bands lie in blocks of their own.
+    fn pixel_bytes(&self) -> usize {
+        let samples = if self.image.planar == 1 { self.image.samples as usize } else { 1 };
+        samples * self.image.bits[0] as usize / 8
     }
 
     fn is_deflate(&self) -> bool {
@@ -156,7 +162,7 @@ impl Stored {
 
     /// Whether a block holds one value; `raw` is as it was deflated.
     fn is_constant(&self, raw: &[u8]) -> bool {
-        let (samples, columns) = (self.image.samples as usize, self.image.tile.map_or(1, |tile| tile.0 as usize));
+        let (samples, columns) = (self.pixel_bytes(), self.image.tile.map_or(1, |tile| tile.0 as usize));
         let Some(value) = raw.first() else { return false };
         let is_horizontal = self.image.predictor == u64::from(Predictor::Horizontal.tag());
         // With the predictor, the first pixel of a row is as it is, and the others are differences.

@@ -102,12 +102,14 @@ pub mod prelude {
 /// For embedders: sources, sinks and chunks of one's own.
 pub mod embed {
     pub use swath_core::area::{AreaKernel, AxisFootprint, Footprint};
+    pub use swath_core::buffer::{Slice, SliceMut};
     pub use swath_core::chunk::Chunk;
     pub use swath_core::meta::Meta;
+    pub use swath_core::pixelwise::PixelKernel;
     pub use swath_core::shape::{ChunkGrid, Shape};
     pub use swath_core::sink::{ChunkSink, Encoded, Layout};
     pub use swath_core::source::{ChunkSource, Fetched, Fetching, MemorySource, Place, Reply};
-    pub use swath_core::testing::{check_area, check_source};
+    pub use swath_core::testing::{check_area, check_pixelwise, check_source};
 }
 
 /// The README's example is a test like any other.

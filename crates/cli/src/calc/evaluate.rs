@@ -424,6 +424,28 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// Whether a value comes next.
+    pub(super) fn is_literal_next(&self) -> bool {
+        self.rest.as_slice().first().is_some_and(|expr| literal(expr).is_some())
+    }
+
+    /// A list of lists of numbers.
+    pub(super) fn rows(&mut self) -> Evaluated<Vec<Vec<f64>>> {
+        let (_, rows) = self.list("a list of rows")?;
+        let numbers = |row: &Element| match (&row.first.inner().kind, &row.last) {
+            (Kind::List(numbers), None) => numbers.iter().map(|number| self.weight(number)).collect(),
+            _ => Err(self.expected(&row.first.span, "a row, [1, 2, 1]")),
+        };
+        rows.iter().map(numbers).collect()
+    }
+
+    fn weight(&self, number: &Element) -> Evaluated<f64> {
+        match (literal(&number.first), &number.last) {
+            (Some(value @ (Scalar::Int(_) | Scalar::Float(_))), None) => Ok(value.to_f64()),
+            _ => Err(self.expected(&number.first.span, "a number")),
+        }
+    }
+
     /// A list of values, its ranges written out.
     pub(super) fn values(&mut self) -> Evaluated<Vec<Scalar>> {
         let (place, elements) = self.list("a list of values")?;

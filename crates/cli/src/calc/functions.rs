@@ -1,10 +1,11 @@
 //! The functions of the language: a table of names, arguments and the operations of the library behind them.
 
 mod structure;
+mod windows;
 
 use std::ops::RangeInclusive;
 
-use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow, Scalar, Summary, Windows, when};
+use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow, Scalar, Summary, when};
 
 use super::ast::Span;
 use super::complaint::{Complaint, suggestion};
@@ -379,42 +380,6 @@ static FUNCTIONS: &[Function] = &[
         },
     },
     Function {
-        name: "coarsen",
-        usage: "coarsen(x, [band, y, x], statistic)",
-        about: "one pixel for so many: their mean, sum, count, min, max, median, mode, std, var, first, last, any or all",
-        counts: 3..=3,
-        numbers: None,
-        build: |args| {
-            let (x, factors) = (args.raster()?, args.lengths_of("[band, y, x]")?);
-            let statistic = args.word(STATISTICS, statistic)?;
-            args.finish(x.coarsen(factors).and_then(|windows| statistic(&windows)))
-        },
-    },
-    Function {
-        name: "focal",
-        usage: "focal(x, [rows, columns], statistic)",
-        about: "the same of the window around each pixel; both sizes are odd",
-        counts: 3..=3,
-        numbers: None,
-        build: |args| {
-            let (x, size) = (args.raster()?, args.lengths_of("[rows, columns]")?);
-            let statistic = args.word(STATISTICS, statistic)?;
-            args.finish(x.focal(size).and_then(|windows| statistic(&windows)))
-        },
-    },
-    Function {
-        name: "over",
-        usage: "over(x, band|time, statistic)",
-        about: "the same of all pixels along an axis, which the result lacks",
-        counts: 3..=3,
-        numbers: None,
-        build: |args| {
-            let (x, dim) = (args.raster()?, args.word("an axis", dim)?);
-            let statistic = args.word(STATISTICS, statistic)?;
-            args.finish(x.over(dim).and_then(|windows| statistic(&windows)))
-        },
-    },
-    Function {
         name: "rechunk",
         usage: "rechunk(x, [lengths])",
         about: "the same pixels in chunks of these lengths, one for each axis",
@@ -464,7 +429,7 @@ static FUNCTIONS: &[Function] = &[
 
 /// All functions, as the help lists them.
 fn all() -> impl Iterator<Item = &'static Function> + Clone {
-    FUNCTIONS.iter().chain(structure::FUNCTIONS)
+    FUNCTIONS.iter().chain(windows::FUNCTIONS).chain(structure::FUNCTIONS)
 }
 
 /// A function of one raster.
@@ -492,8 +457,9 @@ impl Function {
 
     /// Whether its arguments after the first may be words, which it checks itself: `u8`, `saturate`, `band`.
     pub(super) fn takes_words(&self) -> bool {
-        ["cast", "slice", "coarsen", "focal", "over", "pad", "shift", "flip", "step_by"].contains(&self.name)
-            || self.takes_rasters()
+        const NAMES: [&str; 10] =
+            ["cast", "slice", "coarsen", "focal", "over", "convolve", "pad", "shift", "flip", "step_by"];
+        NAMES.contains(&self.name) || self.takes_rasters()
     }
 
     /// Whether it takes as many rasters as one likes, and perhaps a word behind them, which a raster of this name wins over.
@@ -526,27 +492,6 @@ fn overflow(name: &str) -> Option<Overflow> {
         "error" => Overflow::Error,
         "saturate" => Overflow::Saturate,
         "wrap" => Overflow::Wrap,
-        _ => return None,
-    })
-}
-
-const STATISTICS: &str = "mean, sum, count, min, max, median, mode, std, var, first, last, any or all";
-
-fn statistic(name: &str) -> Option<fn(&Windows) -> swath::Result<LazyRaster>> {
-    Some(match name {
-        "mean" => Windows::mean,
-        "sum" => Windows::sum,
-        "count" => Windows::count,
-        "min" => Windows::min,
-        "max" => Windows::max,
-        "median" => Windows::median,
-        "mode" => Windows::mode,
-        "std" => |windows| windows.standard_deviation(0),
-        "var" => |windows| windows.variance(0),
-        "first" => Windows::first,
-        "last" => Windows::last,
-        "any" => Windows::any,
-        "all" => Windows::all,
         _ => return None,
     })
 }

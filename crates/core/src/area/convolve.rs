@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use super::row::{Numbers, Rows};
 use super::window::Summand;
 use super::{AreaKernel, AxisFootprint, Footprint};
-use crate::buffer::Pixel;
 use crate::chunk::{Chunk, offset};
-use crate::dtype::{Element, Scalar};
+use crate::dtype::Scalar;
 use crate::error::{Error, Result};
 use crate::for_dtype;
 use crate::shape::{Region, Shape};
@@ -56,19 +56,17 @@ impl AreaKernel for Convolution {
         region: &Region,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<()> {
-        for_dtype!(Buffer, input.data(), pixels => {
-            for_dtype!(SliceMut, output.data_mut().whole_mut(), out => self.run_typed(pixels, place, out, region, cancelled))
-        })
+        for_dtype!(Buffer, input.data(), pixels => self.run_typed(pixels, place, output, region, cancelled))
     }
 }
 
 impl Convolution {
     /// Weight by weight, each over a whole row: the order of a pixel's sum is that of the weights, wherever it lies.
-    fn run_typed<T: Summand, O: Pixel>(
+    fn run_typed<T: Summand>(
         &self,
         pixels: &[T],
         place: &Region,
-        output: &mut [O],
+        output: &mut Chunk,
         region: &Region,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<()> {
@@ -78,7 +76,9 @@ impl Convolution {
         let mut line = vec![0.0; place.shape[3]];
         let first = |axis: usize| region.start[axis] - place.start[axis];
         let lines = (0..times).flat_map(|t| (0..bands).flat_map(move |b| (0..rows).map(move |y| [t, b, y])));
-        for ([t, b, y], out) in lines.zip(output.chunks_exact_mut(columns.max(1))) {
+        let sum = |(sum, missing): (&f64, &bool)| (!missing).then_some(*sum);
+        let mut output = Numbers::of(output, Some(Scalar::Float(f64::NAN)), sum);
+        for [t, b, y] in lines {
             if cancelled() {
                 return Err(Error::cancelled());
             }
@@ -99,9 +99,7 @@ impl Convolution {
                     }
                 }
             }
-            for ((out, sum), missing) in out.iter_mut().zip(&sums).zip(&missing) {
-                *out = Element::from_scalar(Scalar::Float(if *missing { f64::NAN } else { *sum }));
-            }
+            output.write(offset(region.shape, [t, b, y, 0]), sums.iter().zip(&missing));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod blocks;
 mod convolve;
 mod pick;
+mod row;
 mod window;
 
 pub use blocks::Block;

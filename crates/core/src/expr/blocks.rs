@@ -56,9 +56,8 @@ impl LazyRaster {
     /// let raster = raster([1, 100, 80], |_, y, x| (y * x) as i32);
     /// let steps = raster.map_overlap("step down", [1, 0], Boundary::Nearest, |block| {
     ///     let pixels = block.pixels;
-    ///     let [below, above] = [2.., ..pixels.shape()[1] as isize - 2].map(|rows| {
-    ///         pixels.slice_axis(ndarray::Axis(1), ndarray::Slice::from(rows))
-    ///     });
+    ///     let rows = |rows: ndarray::Slice| pixels.slice_axis(ndarray::Axis(1), rows);
+    ///     let (above, below) = (rows((..-2).into()), rows((2..).into()));
     ///     Ok(&below - &above)
     /// })?;
     /// # Ok::<(), swath_core::error::Error>(())

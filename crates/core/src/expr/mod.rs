@@ -15,6 +15,7 @@ mod derived;
 mod classes;
 mod windows;
 mod statistics;
+mod map;
 mod blocks;
 mod join;
 mod mosaic;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::area::AreaKernel;
 use crate::dtype::{DType, Scalar};
 use crate::meta::Meta;
+use crate::pixelwise::PixelKernel;
 use crate::shape::{Dim, Region};
 use crate::source::ChunkSource;
 use crate::view::View;
@@ -141,6 +142,13 @@ pub enum Op {
         nan_apart: bool,
         /// Nodata of the input.
         nodata: Option<Scalar>,
+    },
+    /// What a user's kernel makes of the pixels of all inputs; nodata where one is nodata, and false of bools.
+    Map {
+        /// The kernel.
+        kernel: Arc<dyn PixelKernel>,
+        /// Nodata of the inputs.
+        nodata: Arc<[Option<Scalar>]>,
     },
     /// Each pixel from an area of the input.
     Area(Arc<dyn AreaKernel>),
@@ -374,6 +382,7 @@ impl fmt::Display for Op {
             Self::Join { name, .. } => f.write_str(name),
             Self::Lookup { table, .. } => write!(f, "lookup {}", list(table.iter().map(shown_entry))),
             Self::Digitize { edges, .. } => write!(f, "digitize {}", list(edges.iter().map(Scalar::to_string))),
+            Self::Map { kernel, .. } => f.write_str(&kernel.name()),
             Self::Area(kernel) => f.write_str(&kernel.name()),
             Self::Cast { dtype, .. } => write!(f, "cast to {dtype}"),
         }

@@ -193,6 +193,58 @@ impl Windows {
         self.integers(Statistic::Sum, Kind { working: dtype, dtype, interval }, input.nodata)
     }
 
+    /// The product of each window. Of integers, exactly, in the smallest dtype that holds what one pixel to all of a window
+    /// can give; of floats as `f64`, in the order of [`mean`](Self::mean), given as their own dtype, with NaN as nodata.
+    ///
+    /// ```
+    /// # use swath_core::{dtype::DType, shape::Dim, testing::raster};
+    /// let masks = raster([3, 100, 80], |b, y, x| (y + x) % (b + 2) != 0);
+    /// let all = masks.over(Dim::Band)?.product()?;
+    /// assert_eq!(all.dtype(), DType::U8);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` where a product could be an integer beyond 64 bits.
+    #[doc(alias = "prod")]
+    pub fn product(&self) -> Result<LazyRaster> {
+        let input = &self.node.meta;
+        let Interval::Integer { low, high } = input.interval else {
+            let nodata = input.nodata.map(|_| Scalar::Float(f64::NAN));
+            return Ok(self.statistic(Statistic::Product, Meta { nodata, ..self.meta.clone() }));
+        };
+        let interval = products([low, high], self.count_max());
+        let dtype = holding("product", interval)?;
+        self.integers(Statistic::Product, Kind { working: dtype, dtype, interval }, input.nodata)
+    }
+
+    /// Along an axis, where the least pixel is, the first of several; from 0. Nodata pixels are passed over and counted; the
+    /// first NaN of a raster without nodata is the least.
+    ///
+    /// ```
+    /// # use swath_core::{shape::Dim, testing::raster};
+    /// let bands = raster([3, 100, 80], |b, y, x| (b + y + x) as u16);
+    /// let darkest = bands.over(Dim::Band)?.argmin()?;
+    /// assert_eq!(darkest.shape(), [100, 80]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` where the windows are not those of [`over`](LazyRaster::over).
+    #[doc(alias = "idxmin")]
+    pub fn argmin(&self) -> Result<LazyRaster> {
+        self.place(Statistic::ArgMin)
+    }
+
+    /// Along an axis, where the greatest pixel is, as [`argmin`](Self::argmin).
+    ///
+    /// # Errors
+    /// As [`argmin`](Self::argmin).
+    #[doc(alias = "idxmax")]
+    pub fn argmax(&self) -> Result<LazyRaster> {
+        self.place(Statistic::ArgMax)
+    }
+
     /// How many pixels of each window are valid; 0 where none is.
     ///
     /// # Errors
@@ -302,6 +354,18 @@ impl Windows {
         self.min()
     }
 
+    fn place(&self, statistic: Statistic) -> Result<LazyRaster> {
+        if self.footprint.axes.iter().all(|axis| axis.step != 0) {
+            return Err(Error::invalid(format!(
+                "cannot apply {statistic}: {} has pixels beside each other, and no one place; over has",
+                self.name
+            )));
+        }
+        let interval = Interval::Integer { low: 0, high: self.count_max() - 1 };
+        let dtype = holding("argmin", interval)?;
+        self.integers(statistic, Kind { working: dtype, dtype, interval }, self.node.meta.nodata)
+    }
+
     fn check_bool(&self, name: &str) -> Result<()> {
         match self.node.meta.dtype {
             DType::Bool => Ok(()),
@@ -342,5 +406,42 @@ impl Windows {
             result_nodata: meta.nodata,
         };
         LazyRaster::build(Op::Area(Arc::new(kernel)), vec![Arc::clone(&self.node)], meta)
+    }
+}
+
+/// What products of one to `count` values between two ends can be; less and more than 64 bits hold where they can be beyond.
+fn products([low, high]: [i128; 2], count: i128) -> Interval {
+    const BEYOND: i128 = 1 << 65;
+    let (mut of_so_many, mut all) = ([low, high], [low, high]);
+    for _ in 1..count {
+        let ends = of_so_many.map(|end| [low, high].map(|value| end.saturating_mul(value).clamp(-BEYOND, BEYOND)));
+        let ends = ends.as_flattened();
+        of_so_many = [ends.iter().copied().fold(BEYOND, i128::min), ends.iter().copied().fold(-BEYOND, i128::max)];
+        let more = [all[0].min(of_so_many[0]), all[1].max(of_so_many[1])];
+        // One more factor adds nothing then, nor does the next.
+        if more == all {
+            break;
+        }
+        all = more;
+    }
+    Interval::Integer { low: all[0], high: all[1] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_reach_from_those_of_one_value_to_those_of_all() {
+        let check = |ends, count, low, high| assert_eq!(products(ends, count), Interval::Integer { low, high });
+        check([0, 1], i128::MAX, 0, 1);
+        check([-1, 1], i128::MAX, -1, 1);
+        check([2, 3], 3, 2, 27);
+        check([-2, 3], 3, -18, 27);
+        check([-2, 0], 3, -8, 4);
+        check([-3, -2], 2, -3, 9);
+        check([0, 255], 1, 0, 255);
+        assert!(holding("product", products([0, 2], i128::MAX)).is_err());
+        assert_eq!(holding("product", products([0, 255], 8)).unwrap(), DType::U64);
     }
 }

@@ -2,6 +2,7 @@
 //! for one pixel at a time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use swath_core::area::AreaKernel;
 use swath_core::buffer::Buffer;
@@ -142,6 +143,18 @@ impl Meaning {
                     Some(index) => input(index, std::array::from_fn(|axis| at[axis] - parts[index].start[axis])),
                     None => *fill,
                 }
+            }
+            Op::Map { kernel, nodata } => {
+                let pixels: Vec<_> = (0..node.inputs.len()).map(|index| input(index, at)).collect();
+                if pixels.iter().zip(nodata.iter()).any(|(pixel, nodata)| is_missing(*pixel, *nodata)) {
+                    return node.meta.nodata.unwrap_or(Scalar::Bool(false));
+                }
+                let one = |(pixel, input): (&Scalar, &Arc<Node>)| Buffer::filled(input.meta.dtype, 1, *pixel);
+                let pixels: Vec<_> = pixels.iter().zip(&node.inputs).map(one).collect();
+                let mut result = Buffer::zeros(node.meta.dtype, 1);
+                let pixels: Vec<_> = pixels.iter().map(|pixel| pixel.slice(0, 1)).collect();
+                kernel.run(&pixels, result.whole_mut());
+                result.get(0)
             }
             Op::Lookup { table, nodata } => {
                 let pixel = input(0, at);

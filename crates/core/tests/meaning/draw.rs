@@ -71,7 +71,7 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
     if depth == 0 {
         return Ok(source(rng, bands, rows, columns));
     }
-    Ok(match rng.below(17) {
+    Ok(match rng.below(18) {
         0 => {
             let (top, left) = (rng.below(5), rng.below(5));
             let larger = expression(rng, [bands, rows + top + 2, columns + left + 1], depth - 1)?;
@@ -117,6 +117,9 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
             let raster = expression(rng, shape, depth - 1)?;
             statistic(rng, &raster, |raster| raster.focal(size))?
         }
+        17 => expression(rng, shape, depth - 1)?.map("half and one", |pixels: &[u8], out: &mut [u8]| {
+            out.iter_mut().zip(pixels).for_each(|(out, pixel)| *out = pixel / 2 + 1);
+        })?,
         12 | 13 => side_by_side(rng, shape, depth)?,
         14 => {
             let (dim, axis) = [(Dim::Band, 0), (Dim::Y, 1), (Dim::X, 2)][rng.below(3)];
@@ -274,8 +277,12 @@ fn statistic(
     raster: &LazyRaster,
     windows: impl Fn(&LazyRaster) -> Result<Windows>,
 ) -> Result<LazyRaster> {
-    let windows = || windows(raster);
-    match rng.below(9) {
+    let of = windows;
+    let windows = || of(raster);
+    match rng.below(11) {
+        9 => of(&raster.rem(3)?)?.product(),
+        // Only along an axis.
+        10 => windows()?.argmax().or_else(|_| windows()?.last()),
         0 => windows()?.min(),
         1 => windows()?.max(),
         2 => windows()?.mode(),

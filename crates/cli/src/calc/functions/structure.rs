@@ -117,7 +117,7 @@ pub(crate) fn overlap(name: &str) -> Option<Overlap> {
 
 impl Arguments<'_> {
     /// A boundary by its name, or the value beyond it.
-    fn boundary(&mut self) -> Result<Boundary, Complaint> {
+    pub(super) fn boundary(&mut self) -> Result<Boundary, Complaint> {
         match self.word_or_scalar("a value, nodata, nearest or reflect", |name| match name {
             "nodata" => Some(Boundary::Nodata),
             "nearest" => Some(Boundary::Nearest),

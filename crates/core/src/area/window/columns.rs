@@ -1,9 +1,9 @@
 //! What is gathered of windows column by column: sums, extremes, moments.
 
-use std::ops::Range;
+use std::ops::{Mul, Range};
 
+use crate::area::row::Number;
 use crate::buffer::Pixel;
-use crate::dtype::Scalar;
 
 /// What is gathered of a window: first of each of its columns, then of these from left to right, so that the order
 /// depends on the window alone.
@@ -226,6 +226,77 @@ impl<T: Summand, const LAST: bool> Columns<T> for Ends<T, LAST> {
     }
 }
 
+/// Where the least pixels are, or the greatest, or the first NaN, of windows that have one of each row.
+pub(super) struct Places<T, const GREATEST: bool> {
+    values: Vec<T>,
+    /// The row that the value is of.
+    places: Vec<Option<u32>>,
+    /// The next row's number.
+    row: u32,
+}
+
+impl<T: Summand, const GREATEST: bool> Columns<T> for Places<T, GREATEST> {
+    type One = Option<u32>;
+
+    fn new(count: usize) -> Self {
+        Self { values: vec![T::default(); count], places: vec![None; count], row: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.places.fill(None);
+        self.row = 0;
+    }
+
+    fn add_row(&mut self, row: &[T], nodata: Option<T>) {
+        for ((value, place), pixel) in self.values.iter_mut().zip(&mut self.places).zip(row) {
+            let is_valid = nodata.is_none_or(|nodata| *pixel != nodata && !pixel.is_nan());
+            let is_beyond = if GREATEST { *pixel > *value } else { *pixel < *value };
+            let is_found = place.is_none() || !value.is_nan() && (is_beyond || pixel.is_nan());
+            if is_valid && is_found {
+                (*value, *place) = (*pixel, Some(self.row));
+            }
+        }
+        self.row += 1;
+    }
+
+    fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
+        for (index, from) in at.zip((first..).step_by(step)) {
+            (self.values[index], self.places[index]) = (other.values[from], other.places[from]);
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<u32> {
+        self.places[index]
+    }
+}
+
+/// The product of pixels, of none of them where there is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Product<W>(Option<W>);
+
+impl<W: Copy + Mul<Output = W>> Product<W> {
+    fn times(&mut self, other: Option<W>) {
+        self.0 = match (self.0, other) {
+            (Some(a), Some(b)) => Some(a * b),
+            (a, b) => a.or(b),
+        };
+    }
+
+    pub(super) fn value(&self) -> Option<W> {
+        self.0
+    }
+}
+
+impl<T: Summand> Gathered<T> for Product<T::Wide> {
+    fn add(&mut self, pixel: T) {
+        self.times(Some(pixel.as_wide()));
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.times(other.0);
+    }
+}
+
 /// The sums of integers and of their squares, exactly.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Moments {
@@ -277,7 +348,10 @@ pub(super) fn join<T, C: Columns<T>>(spans: &[Range<usize>], columns: &C, window
 
 /// A pixel that can be summed without overflow: integers exactly, floats as `f64`.
 pub(in crate::area) trait Summand: Pixel {
-    type Sum: Copy + Default;
+    type Sum: Number + Default;
+
+    /// Holds every literal of an expression: integers exactly, floats as `f64`.
+    type Wide: Number + Default + Mul<Output = Self::Wide>;
 
     /// No number is less, or greater.
     const LEAST: Self;
@@ -287,6 +361,8 @@ pub(in crate::area) trait Summand: Pixel {
     const SQUARES_ARE_EXACT: bool;
 
     fn widen(self) -> Self::Sum;
+
+    fn as_wide(self) -> Self::Wide;
 
     fn to_f64(self) -> f64;
 
@@ -299,8 +375,6 @@ pub(in crate::area) trait Summand: Pixel {
     fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
 
     fn mean(sum: Self::Sum, count: u64) -> f64;
-
-    fn literal(sum: Self::Sum) -> Scalar;
 }
 
 macro_rules! summand {
@@ -309,9 +383,10 @@ macro_rules! summand {
         let _ = $from;
         $pixel.to_f64()
     }};
-    ($($type:ty => $sum:ty, $literal:ident as $wide:ty, $exact:literal, $least:expr, $greatest:expr;)*) => {
+    ($($type:ty => $sum:ty, $kind:ident as $wide:ty, $exact:literal, $least:expr, $greatest:expr;)*) => {
         $(impl Summand for $type {
             type Sum = $sum;
+            type Wide = $wide;
 
             const LEAST: Self = $least;
             const GREATEST: Self = $greatest;
@@ -319,6 +394,10 @@ macro_rules! summand {
             const SQUARES_ARE_EXACT: bool = $exact;
 
             fn widen(self) -> $sum {
+                self.into()
+            }
+
+            fn as_wide(self) -> $wide {
                 self.into()
             }
 
@@ -331,7 +410,7 @@ macro_rules! summand {
             }
 
             fn distance(self, from: Self) -> f64 {
-                summand!(@distance $literal, self, from)
+                summand!(@distance $kind, self, from)
             }
 
             fn add(a: $sum, b: $sum) -> $sum {
@@ -340,10 +419,6 @@ macro_rules! summand {
 
             fn mean(sum: $sum, count: u64) -> f64 {
                 sum as f64 / count as f64
-            }
-
-            fn literal(sum: $sum) -> Scalar {
-                Scalar::$literal(sum as $wide)
             }
         })*
     };

@@ -7,8 +7,9 @@ use std::fmt;
 use std::ops::Range;
 
 pub(super) use self::columns::Summand;
-use self::columns::{Columns, Ends, Extremes, Moments, OneByOne, Sums, join};
+use self::columns::{Columns, Ends, Extremes, Mean, Moments, OneByOne, Places, Product, Sums, join};
 use self::order::{Sorting, TILE, mode, quantile};
+use super::row::{Numbers, Pixels, Rows};
 use super::{AreaKernel, AxisFootprint, Footprint};
 use crate::buffer::Pixel;
 use crate::chunk::{Chunk, offset};
@@ -22,6 +23,7 @@ use crate::shape::{Region, Shape};
 pub(crate) enum Statistic {
     Mean,
     Sum,
+    Product,
     Count,
     Min,
     Max,
@@ -34,6 +36,10 @@ pub(crate) enum Statistic {
     Mode,
     First,
     Last,
+    /// Where the least is, or the greatest: how many pixels of the window come before the first of them. Of windows that have
+    /// one pixel of each row.
+    ArgMin,
+    ArgMax,
 }
 
 impl fmt::Display for Statistic {
@@ -41,6 +47,7 @@ impl fmt::Display for Statistic {
         match self {
             Self::Mean => f.write_str("mean"),
             Self::Sum => f.write_str("sum"),
+            Self::Product => f.write_str("product"),
             Self::Count => f.write_str("count"),
             Self::Min => f.write_str("min"),
             Self::Max => f.write_str("max"),
@@ -53,6 +60,8 @@ impl fmt::Display for Statistic {
             Self::Mode => f.write_str("mode"),
             Self::First => f.write_str("first"),
             Self::Last => f.write_str("last"),
+            Self::ArgMin => f.write_str("argmin"),
+            Self::ArgMax => f.write_str("argmax"),
         }
     }
 }
@@ -108,74 +117,70 @@ impl AreaKernel for WindowKernel {
 
 impl WindowKernel {
     fn run_typed<T: Summand>(&self, windows: &Windows<'_>, pixels: &[T], output: &mut Chunk) -> Result<()> {
-        let (nodata, empty) = (self.nodata.map(T::from_scalar), self.empty::<T>());
-        let one = |pixel: &Option<T>| pixel.unwrap_or(empty);
+        let (nodata, empty) = (self.nodata.map(T::from_scalar), self.result_nodata);
         match self.statistic {
-            Statistic::Min => windows.each::<T, Extremes<T, false>, _>(pixels, nodata, typed(output), one),
-            Statistic::Max => windows.each::<T, Extremes<T, true>, _>(pixels, nodata, typed(output), one),
+            Statistic::Min => windows.each::<T, Extremes<T, false>>(pixels, nodata, Pixels::of(output, empty)),
+            Statistic::Max => windows.each::<T, Extremes<T, true>>(pixels, nodata, Pixels::of(output, empty)),
             Statistic::First if self.is_of_planes() => {
-                windows.each::<T, Ends<T, false>, _>(pixels, nodata, typed(output), one)
+                windows.each::<T, Ends<T, false>>(pixels, nodata, Pixels::of(output, empty))
             }
             Statistic::Last if self.is_of_planes() => {
-                windows.each::<T, Ends<T, true>, _>(pixels, nodata, typed(output), one)
+                windows.each::<T, Ends<T, true>>(pixels, nodata, Pixels::of(output, empty))
             }
-            Statistic::First | Statistic::Last | Statistic::Mode => {
-                let statistic = self.statistic;
-                windows.collect(pixels, nodata, typed(output), |window| match statistic {
-                    Statistic::First => window.first().copied().unwrap_or(empty),
-                    Statistic::Last => window.last().copied().unwrap_or(empty),
-                    _ => mode(window).unwrap_or(empty),
-                })
+            Statistic::First => {
+                windows.collect(pixels, nodata, Pixels::of(output, empty), |window| window.first().copied())
             }
-            _ => for_dtype!(SliceMut, output.data_mut().whole_mut(), out => self.reckon(windows, pixels, nodata, out)),
+            Statistic::Last => {
+                windows.collect(pixels, nodata, Pixels::of(output, empty), |window| window.last().copied())
+            }
+            Statistic::Mode => windows.collect(pixels, nodata, Pixels::of(output, empty), mode),
+            Statistic::Mean => {
+                let mean = |sum: Mean<T::Sum>| (sum.count > 0).then(|| T::mean(sum.sum, sum.count));
+                windows.each::<T, Sums<T::Sum>>(pixels, nodata, Numbers::of(output, empty, mean))
+            }
+            Statistic::Sum => {
+                let sum = |sum: Mean<T::Sum>| (sum.count > 0).then_some(sum.sum);
+                windows.each::<T, Sums<T::Sum>>(pixels, nodata, Numbers::of(output, empty, sum))
+            }
+            Statistic::Count => {
+                let count = |sum: Mean<T::Sum>| Some(sum.count as i64);
+                windows.each::<T, Sums<T::Sum>>(pixels, nodata, Numbers::of(output, empty, count))
+            }
+            Statistic::Product => {
+                let product = |product: Product<T::Wide>| product.value();
+                windows.each::<T, OneByOne<Product<T::Wide>>>(pixels, nodata, Numbers::of(output, empty, product))
+            }
+            Statistic::ArgMin => {
+                windows.each::<T, Places<T, false>>(pixels, nodata, Numbers::of(output, empty, |place| place))
+            }
+            Statistic::ArgMax => {
+                windows.each::<T, Places<T, true>>(pixels, nodata, Numbers::of(output, empty, |place| place))
+            }
+            Statistic::Variance(ddof) | Statistic::Deviation(ddof) => self.spread(ddof, windows, pixels, output),
+            Statistic::Quantile(q) => {
+                let numbers = Numbers::of(output, empty, |quantile| quantile);
+                match self.is_sorted_in_tiles() {
+                    true => windows.sorted(pixels, nodata, numbers, |sorted, window| sorted.quantile(window, q)),
+                    false => windows.collect(pixels, nodata, numbers, |window| quantile(window, q)),
+                }
+            }
         }
     }
 
-    /// Statistics that are numbers of another dtype than the pixels.
-    fn reckon<T: Summand, O: Pixel>(
-        &self,
-        windows: &Windows<'_>,
-        pixels: &[T],
-        nodata: Option<T>,
-        output: &mut [O],
-    ) -> Result<()> {
-        let empty = self.empty::<O>();
-        let float = |value: f64| O::from_scalar(Scalar::Float(value));
-        match self.statistic {
-            Statistic::Sum => windows.each::<T, Sums<T::Sum>, _>(pixels, nodata, output, |sum| match sum.count {
-                0 => empty,
-                _ => O::from_scalar(T::literal(sum.sum)),
-            }),
-            Statistic::Count => windows.each::<T, Sums<T::Sum>, _>(pixels, nodata, output, |sum| {
-                O::from_scalar(Scalar::Int(sum.count.into()))
-            }),
-            Statistic::Variance(ddof) | Statistic::Deviation(ddof) => {
-                let is_root = matches!(self.statistic, Statistic::Deviation(_));
-                let finish = |variance: Option<f64>| match variance {
-                    None => empty,
-                    // Rounding can leave a little less than 0; NaN stays what it is.
-                    Some(variance) if variance < 0.0 => float(0.0),
-                    Some(variance) => float(if is_root { variance.sqrt() } else { variance }),
-                };
-                if T::SQUARES_ARE_EXACT {
-                    windows.each::<T, OneByOne<Moments>, _>(pixels, nodata, output, |moments| {
-                        finish(moments.variance(ddof))
-                    })
-                } else {
-                    windows.collect(pixels, nodata, output, |window| finish(variance(window, ddof)))
-                }
-            }
-            Statistic::Quantile(q) if self.is_sorted_in_tiles() => {
-                windows.sorted(pixels, nodata, output, |sorted, window| sorted.quantile(window, q).map_or(empty, float))
-            }
-            Statistic::Quantile(q) => {
-                windows.collect(pixels, nodata, output, |window| quantile(window, q).map_or(empty, float))
-            }
-            // The others have the dtype of the pixels.
-            _ => windows.each::<T, Sums<T::Sum>, _>(pixels, nodata, output, |mean| match mean.count {
-                0 => empty,
-                _ => float(T::mean(mean.sum, mean.count)),
-            }),
+    /// The variance or its root.
+    fn spread<T: Summand>(&self, ddof: u64, windows: &Windows<'_>, pixels: &[T], output: &mut Chunk) -> Result<()> {
+        let (nodata, is_root) = (self.nodata.map(T::from_scalar), matches!(self.statistic, Statistic::Deviation(_)));
+        let spread = |variance: Option<f64>| match variance? {
+            // Rounding can leave a little less than 0; NaN stays what it is.
+            variance if variance < 0.0 => Some(0.0),
+            variance => Some(if is_root { variance.sqrt() } else { variance }),
+        };
+        if T::SQUARES_ARE_EXACT {
+            let numbers = Numbers::of(output, self.result_nodata, |moments: Moments| spread(moments.variance(ddof)));
+            windows.each::<T, OneByOne<Moments>>(pixels, nodata, numbers)
+        } else {
+            let numbers = Numbers::of(output, self.result_nodata, spread);
+            windows.collect(pixels, nodata, numbers, |window| variance(window, ddof))
         }
     }
 
@@ -192,15 +197,6 @@ impl WindowKernel {
             && matches!(self.statistic, Statistic::Quantile(_))
             && times.saturating_mul(bands) <= PIXELS_MAX
     }
-
-    /// What stands for a window without a valid pixel; there is none where there is no nodata.
-    fn empty<T: Pixel>(&self) -> T {
-        self.result_nodata.map_or_else(T::default, T::from_scalar)
-    }
-}
-
-fn typed<T: Pixel>(output: &mut Chunk) -> &mut [T] {
-    output.data_mut().as_mut_slice().expect("the result has the dtype that its expression says")
 }
 
 /// The variance of pixels whose squares cannot be summed exactly: from their mean, and corrected by what that lacks.
@@ -224,13 +220,12 @@ struct Windows<'a> {
 }
 
 impl Windows<'_> {
-    /// Gathers the valid pixels of each window, and writes what `finish` makes of them.
-    fn each<T: Pixel, C: Columns<T>, O: Pixel>(
+    /// Gathers the valid pixels of each window.
+    fn each<T: Pixel, C: Columns<T>>(
         &self,
         pixels: &[T],
         nodata: Option<T>,
-        output: &mut [O],
-        finish: impl Fn(&C::One) -> O,
+        mut output: impl Rows<C::One>,
     ) -> Result<()> {
         let [times, bands, rows, columns] = self.region.shape;
         let (mut gathered, mut joined) = (C::new(self.place.shape[3]), C::new(columns));
@@ -247,40 +242,41 @@ impl Windows<'_> {
                     joined.clear();
                     join(&spans, &gathered, &mut joined);
                     let first = offset(self.region.shape, [t, b, y, 0]);
-                    for (x, out) in output[first..first + columns].iter_mut().enumerate() {
-                        *out = finish(&joined.get(x));
-                    }
+                    output.write(first, (0..columns).map(|x| joined.get(x)));
                 }
             }
         }
         Ok(())
     }
 
-    /// Hands the valid pixels of each window to `finish`, row by row.
-    fn collect<T: Pixel, O: Pixel>(
+    /// Hands the valid pixels of each window to `finish`.
+    fn collect<T: Pixel, R>(
         &self,
         pixels: &[T],
         nodata: Option<T>,
-        output: &mut [O],
-        finish: impl Fn(&mut [T]) -> O,
+        mut output: impl Rows<R>,
+        finish: impl Fn(&mut [T]) -> R,
     ) -> Result<()> {
         let [times, bands, rows, columns] = self.region.shape;
         let is_valid = |pixel: &T| nodata.is_none_or(|nodata| *pixel != nodata && !pixel.is_nan());
         let mut window = Vec::with_capacity(self.footprint.pixels(self.place.shape));
+        let mut results = Vec::with_capacity(columns);
+        let spans: Vec<_> = (0..columns).map(|x| self.window(3, x)).collect();
         let mut asked = Asked::new(self.cancelled);
         for t in 0..times {
             for b in 0..bands {
                 for y in 0..rows {
                     let first = offset(self.region.shape, [t, b, y, 0]);
-                    for (x, out) in output[first..first + columns].iter_mut().enumerate() {
-                        let columns = self.window(3, x);
+                    results.clear();
+                    for columns in &spans {
                         window.clear();
                         for row in self.rows([t, b, y], pixels) {
                             asked.after(columns.len())?;
                             window.extend(row[columns.clone()].iter().copied().filter(is_valid));
                         }
-                        *out = finish(&mut window);
+                        results.push(finish(&mut window));
                     }
+                    output.write(first, results.drain(..));
                 }
             }
         }
@@ -288,12 +284,12 @@ impl Windows<'_> {
     }
 
     /// Sorts windows that have one pixel of each row that they read, and writes what `finish` makes of each.
-    fn sorted<T: Summand, O: Pixel>(
+    fn sorted<T: Summand, R>(
         &self,
         pixels: &[T],
         nodata: Option<T>,
-        output: &mut [O],
-        finish: impl Fn(&Sorting<T>, usize) -> O,
+        mut output: impl Rows<R>,
+        finish: impl Fn(&Sorting<T>, usize) -> R,
     ) -> Result<()> {
         let [times, bands, rows, columns] = self.region.shape;
         let mut sorting = Sorting::new(0);
@@ -307,11 +303,12 @@ impl Windows<'_> {
                 sorting = Sorting::new(read.len());
             }
             let first = offset(self.region.shape, [t, b, y, 0]);
-            for (index, out) in output[first..first + columns].chunks_mut(TILE).enumerate() {
-                asked.after(read.len() * out.len())?;
-                let start = first_column + index * TILE;
-                sorting.sort(&read, start..start + out.len(), nodata);
-                out.iter_mut().enumerate().for_each(|(window, out)| *out = finish(&sorting, window));
+            for start in (0..columns).step_by(TILE) {
+                let count = TILE.min(columns - start);
+                asked.after(read.len() * count)?;
+                let from = first_column + start;
+                sorting.sort(&read, from..from + count, nodata);
+                output.write(first + start, (0..count).map(|window| finish(&sorting, window)));
             }
         }
         Ok(())
@@ -453,7 +450,11 @@ mod tests {
                 let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
                 interpolate(low, high, position.fract())
             }
-            Statistic::Variance(_) | Statistic::Deviation(_) => unreachable!("a test of their own"),
+            Statistic::Product
+            | Statistic::Variance(_)
+            | Statistic::Deviation(_)
+            | Statistic::ArgMin
+            | Statistic::ArgMax => unreachable!("a test of their own"),
         })
     }
 
@@ -502,6 +503,47 @@ mod tests {
                     (Some(value), _) => rounded(value),
                 }
             });
+        }
+    }
+
+    #[test]
+    fn products_are_of_valid_pixels() {
+        let pixels: Vec<u8> = numbers(3).into_iter().map(|value| value as u8).collect();
+        let (nodata, empty) = (Some(Scalar::Int(0)), Some(Scalar::Int(-1)));
+        check(&pixels, nodata, Statistic::Product, (DType::I64, empty), |window| {
+            let valid: Vec<_> = window.iter().filter(|pixel| **pixel != 0).map(|pixel| i128::from(*pixel)).collect();
+            Scalar::Int(if valid.is_empty() { -1 } else { valid.iter().product() })
+        });
+        // Powers of 2, so that the order does not matter.
+        let pixels: Vec<f32> = numbers(5).into_iter().map(|value| 2_f32.powi(value as i32 - 2)).collect();
+        check(&pixels, None, Statistic::Product, (DType::F32, None), |window| {
+            Scalar::from(window.iter().map(|pixel| f64::from(*pixel)).product::<f64>() as f32)
+        });
+    }
+
+    #[test]
+    fn places_are_those_of_the_first_extreme_among_all_pixels() {
+        let place = |statistic, pixels: [f32; 5], nodata: Option<Scalar>| {
+            let (same, all) = (AxisFootprint::SAME, AxisFootprint::all(5));
+            let kernel = kernel(statistic, Footprint { axes: [same, all, same, same] }, nodata, Some(Scalar::Int(9)));
+            let (place, region) = (Region::whole([1, 5, 1, 1]), Region::whole([1; 4]));
+            let input = Chunk::new(place.shape, Buffer::from_vec(pixels.to_vec()));
+            let mut output = Chunk::filled([1; 4], DType::U8, DType::U8.zero());
+            kernel.run(&input, &place, &mut output, &region, &|| false).unwrap();
+            output.data().as_slice::<u8>().unwrap()[0]
+        };
+        let (nan, zero) = (f32::NAN, Some(Scalar::Int(0)));
+        for (pixels, nodata, least, greatest) in [
+            ([2.0, 1.0, 3.0, 1.0, 3.0], None, 1, 2),
+            ([0.0, 1.0, nan, 1.0, 3.0], zero, 1, 4),
+            ([0.0, 1.0, nan, 1.0, nan], None, 2, 2),
+            ([0.0, nan, 0.0, nan, 0.0], zero, 9, 9),
+            ([f32::INFINITY; 5], zero, 0, 0),
+            ([f32::NEG_INFINITY; 5], None, 0, 0),
+            ([nan; 5], None, 0, 0),
+        ] {
+            assert_eq!(place(Statistic::ArgMin, pixels, nodata), least, "{pixels:?}");
+            assert_eq!(place(Statistic::ArgMax, pixels, nodata), greatest, "{pixels:?}");
         }
     }
 
@@ -558,8 +600,11 @@ mod tests {
             numbers(9).into_iter().map(|value| if value == 0 { f32::NAN } else { value as f32 }).collect();
         for nodata in [None, Some(Scalar::Int(8))] {
             for statistic in OWN.into_iter().chain(OTHER) {
-                let empty = nodata.map(|_| Scalar::Float(f64::NAN));
-                check(&pixels, nodata, statistic, (DType::F32, empty), |window| {
+                let told = match statistic {
+                    Statistic::Count => (DType::U8, None),
+                    _ => (DType::F32, nodata.map(|_| Scalar::Float(f64::NAN))),
+                };
+                check(&pixels, nodata, statistic, told, |window| {
                     let is_valid = |pixel: &&f32| nodata.is_none() || **pixel != 8.0 && !pixel.is_nan();
                     let valid: Vec<_> = window.iter().filter(is_valid).map(|pixel| f64::from(*pixel)).collect();
                     match statistic {
@@ -569,8 +614,8 @@ mod tests {
                         _ => {}
                     }
                     match defined(statistic, &valid) {
+                        _ if statistic == Statistic::Count => Scalar::from(valid.len()),
                         Some(value) => rounded(value),
-                        None if statistic == Statistic::Count => Scalar::Int(0),
                         None => Scalar::Float(f64::NAN),
                     }
                 });

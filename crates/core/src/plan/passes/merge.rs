@@ -27,6 +27,9 @@ fn identity(step: &Step) -> Option<String> {
                 Op::Area(kernel) => {
                     kernel.identity().unwrap_or_else(|| format!("area {:?}", Arc::as_ptr(kernel).cast::<()>()))
                 }
+                Op::Map { kernel, .. } => {
+                    kernel.identity().unwrap_or_else(|| format!("map {:?}", Arc::as_ptr(kernel).cast::<()>()))
+                }
                 op => format!("{op:?}"),
             };
             // The same operation on the same input can have been given a wider dtype for another interval.

@@ -6,12 +6,15 @@ mod strip;
 
 pub(crate) use evaluate::{Evaluation, Known, Leaves};
 
+use std::sync::Arc;
+
 use crate::buffer::Buffer;
 use crate::dtype::{DType, Scalar};
 use crate::expr::{ArithmeticOp, CompareOp, Function, LogicOp, Op, Operand, Overflow};
 use crate::interval::Interval;
 use crate::kernel::{BYTES, ValueSet, literals};
 use crate::meta::Meta;
+use crate::pixelwise::PixelKernel;
 use strip::STRIP;
 
 /// Where a value of a program is held.
@@ -61,10 +64,22 @@ enum Kernel {
     Lookup(Register, Buffer),
     /// Counts the edges at or below each pixel, and NaN apart from those above all edges.
     Digitize(Register, Buffer, bool),
+    /// What a user's kernel makes of the others.
+    Map(Own, Vec<Register>),
     /// The same value as another dtype; integers modulo its size.
     Convert(Register),
     /// The register's pixels, but the value where one of the others is nodata.
     Blank(Register, Vec<Missing>, Scalar),
+}
+
+/// A user's kernel, which is equal to itself alone.
+#[derive(Debug, Clone)]
+struct Own(Arc<dyn PixelKernel>);
+
+impl PartialEq for Own {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A register, and the value that is no pixel in it.
@@ -145,6 +160,11 @@ impl ProgramBuilder {
                 let missing = nodata.iter().map(|nodata| (inputs[0], *nodata)).collect();
                 self.finished(result, missing, op, meta)
             }
+            Op::Map { kernel, nodata } => {
+                let result = self.instruct(Kernel::Map(Own(Arc::clone(kernel)), inputs.to_vec()), meta.dtype, op);
+                let missing = inputs.iter().zip(nodata.iter()).filter_map(|(input, nodata)| Some((*input, (*nodata)?)));
+                self.finished(result, missing.collect(), op, meta)
+            }
             _ => self.push_kernel(op, inputs, meta),
         }
     }
@@ -165,7 +185,9 @@ impl ProgramBuilder {
     /// A result in the dtype of `meta`, blank where an operand is nodata.
     fn finished(&mut self, result: Register, missing: Vec<Missing>, op: &Op, meta: &Meta) -> Register {
         let result = self.converted(result, meta.dtype, op);
-        let result = match meta.nodata {
+        // Bools have no nodata: they are false there.
+        let blank = meta.nodata.or((meta.dtype == DType::Bool).then_some(Scalar::Bool(false)));
+        let result = match blank {
             Some(nodata) if !missing.is_empty() => {
                 self.instruct(Kernel::Blank(result, missing, nodata), meta.dtype, op)
             }
@@ -273,6 +295,7 @@ impl ProgramBuilder {
             | Op::Function { .. }
             | Op::ComparePixels { .. }
             | Op::Lookup { .. }
+            | Op::Map { .. }
             | Op::Digitize { .. } => unreachable!("these can be more than one instruction"),
             Op::Source(_) | Op::View { .. } | Op::Area(_) | Op::Join { .. } | Op::Relabel { .. } => {
                 unreachable!("the passes leave only elementwise steps to fuse")
@@ -319,6 +342,7 @@ impl Kernel {
             Self::Function(_, input) | Self::Lookup(input, _) | Self::Digitize(input, ..) | Self::Convert(input) => {
                 vec![*input]
             }
+            Self::Map(_, inputs) => inputs.clone(),
             Self::ComparePixels(_, a, b, missing) => {
                 [*a, *b].into_iter().chain(missing.iter().map(|(register, _)| *register)).collect()
             }

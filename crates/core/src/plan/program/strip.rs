@@ -199,6 +199,10 @@ impl<'a> Reader<'a> {
             Kernel::Digitize(input, edges, nan_apart) => {
                 kernel::digitize(self.read(*input), edges, *nan_apart, out);
             }
+            Kernel::Map(own, inputs) => {
+                let inputs: Vec<_> = inputs.iter().map(|input| self.read(*input)).collect();
+                own.0.run(&inputs, out);
+            }
             Kernel::Convert(input) => kernel::convert(self.read(*input), out),
             Kernel::Blank(input, missing, nodata) => self.blank(*input, missing, *nodata, out),
             Kernel::Cast(input, overflow, nodata) => return kernel::cast(self.read(*input), *overflow, *nodata, out),
