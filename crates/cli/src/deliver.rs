@@ -68,7 +68,7 @@ fn write(sink: &Sink, run: Run, show: &ShowArgs, args: &RunArgs) -> Result<(), F
     traced?;
     drawn?;
     if !args.quiet {
-        output::note(format_args!("{}: {report}", sink.path()));
+        output::note(format_args!("{}: {report}", sink.name()));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The one public error: a coarse kind that says what a caller can do, a message, and a source.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// What a caller can do about an [`Error`].
@@ -29,7 +30,19 @@ pub enum ErrorKind {
 ///
 /// `Display` does not repeat the source; [`std::error::Error::source`] has it.
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error {
+    inner: Arc<Inner>,
+    place: Option<Place>,
+}
+
+/// Where in the user's program an expression was wrong.
+#[derive(Clone, Copy)]
+enum Place {
+    /// At the call that returned the error, or at one around it.
+    Call(&'static Location<'static>),
+    /// At an operator, which cannot return it.
+    Operator(&'static Location<'static>),
+}
 
 struct Inner {
     kind: ErrorKind,
@@ -43,7 +56,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`; `message` is lower case, without a full stop, and names operation, file, block and byte range.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: None }))
+        Self { inner: Arc::new(Inner { kind, message: message.into(), source: None }), place: None }
     }
 
     /// As [`new`](Self::new), caused by `source`.
@@ -52,7 +65,8 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
+        let inner = Inner { kind, message: message.into(), source: Some(source.into()) };
+        Self { inner: Arc::new(inner), place: None }
     }
 
     /// A request that is wrong where it is written.
@@ -77,12 +91,26 @@ impl Error {
 
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.inner.kind
     }
 
     /// The message alone, as `Display` prints it.
     pub fn message(&self) -> &str {
-        &self.0.message
+        &self.inner.message
+    }
+
+    /// Where in the user's program the expression was wrong: the call that returned this error, or the operator that could
+    /// not. None of errors that come while running. `Debug` prints it, and so does a `main` that returns the error.
+    pub const fn place(&self) -> Option<&'static Location<'static>> {
+        match self.place {
+            Some(Place::Call(place) | Place::Operator(place)) => Some(place),
+            None => None,
+        }
+    }
+
+    /// This error of an operator at a place, which later calls only hand on.
+    pub(crate) fn of_operator(self, place: &'static Location<'static>) -> Self {
+        Self { place: Some(Place::Operator(place)), ..self }
     }
 
     /// This error as the cause of a new one of the same kind that says what was being done.
@@ -113,18 +141,37 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.inner.message)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.kind(), self.chain())
+        write!(f, "{:?}: {}", self.kind(), self.chain())?;
+        match self.place {
+            // An operator's message tells it.
+            Some(Place::Call(place)) => write!(f, " (at {}:{})", place.file(), place.line()),
+            _ => Ok(()),
+        }
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        self.inner.source.as_deref().map(|source| source as _)
     }
+}
+
+/// What `build` gives; its error is placed at the caller's call. A method that is called by another is placed there by both,
+/// and the outer one, which the user wrote, wins.
+///
+/// # Errors
+/// That of `build`.
+#[track_caller]
+pub fn located<T>(build: impl FnOnce() -> Result<T>) -> Result<T> {
+    let place = Location::caller();
+    build().map_err(|error| match error.place {
+        Some(Place::Operator(_)) => error,
+        _ => Error { place: Some(Place::Call(place)), ..error },
+    })
 }

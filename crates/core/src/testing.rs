@@ -1,16 +1,19 @@
-//! Rasters and checks for tests: small arrays, and the conformance suites of [`ChunkSource`], [`PixelKernel`] and
-//! [`AreaKernel`].
+//! Rasters and checks for tests: small arrays, and the conformance suites of [`ChunkSource`], [`ChunkSink`], [`PixelKernel`]
+//! and [`AreaKernel`].
 
 use std::sync::Arc;
 
 use crate::area::AreaKernel;
 use crate::buffer::{Buffer, Pixel};
 use crate::chunk::Chunk;
-use crate::dtype::{DType, Scalar};
+use crate::dtype::{DType, Element, Scalar};
+use crate::error::Result;
 use crate::expr::LazyRaster;
+use crate::for_dtype;
 use crate::meta::Meta;
 use crate::pixelwise::PixelKernel;
 use crate::shape::{ChunkGrid, Dims, Region, Shape, volume};
+use crate::sink::{ChunkSink, Encoded};
 use crate::source::{ChunkSource, MemorySource, Place};
 
 /// A lazy raster (band, y, x) of these pixels in memory, in one chunk, without nodata and grid.
@@ -78,6 +81,56 @@ pub fn check_source(source: &dyn ChunkSource) {
         assert_eq!(chunk.shape(), blocks.region(block).shape, "block {block} has the shape of its place");
         assert_eq!(chunk.dtype(), source.meta().dtype, "block {block} has the raster's dtype");
     }
+}
+
+/// Writes an array to sinks that `open` gives, and checks what the contract of [`ChunkSink`] promises: the bytes of a block
+/// depend on its pixels alone, are no more than it said, and are those of one value where all pixels have it; a sink that
+/// gave up, or was dropped in the middle, does not stand in the way of the next. Whether it left anything is the caller's to
+/// look for.
+///
+/// # Panics
+/// Where the sink breaks its contract.
+pub fn check_sink(open: impl Fn() -> Result<Arc<dyn ChunkSink>>) {
+    let write = |blocks_max: usize| {
+        let sink = open().expect("a sink opens");
+        sink.begin().expect("a sink begins");
+        let blocks = sink.blocks();
+        let mut order: Vec<_> = (0..blocks.len()).collect();
+        order.sort_by_key(|block| {
+            let [t, b, y, x] = blocks.region(*block).start;
+            [t, y, x, b]
+        });
+        for block in order.into_iter().take(blocks_max) {
+            sink.commit(check_encode(sink.as_ref(), block)).expect("a block is committed");
+        }
+        sink
+    };
+    let size = write(usize::MAX).finish().expect("a sink finishes");
+    write(1).abort();
+    drop(write(1));
+    assert_eq!(write(usize::MAX).finish().expect("a sink finishes"), size, "the same pixels give as many bytes");
+}
+
+/// A block of a sink, encoded in each way that there is.
+fn check_encode(sink: &dyn ChunkSink, block: usize) -> Encoded {
+    let (shape, dtype) = (sink.blocks().region(block).shape, sink.dtype());
+    let mut pixels = Chunk::filled(shape, dtype, dtype.zero());
+    let one = if dtype == DType::Bool { Scalar::Bool(true) } else { Scalar::Int(1) };
+    for_dtype!(SliceMut, pixels.data_mut().whole_mut(), pixels => {
+        pixels.iter_mut().skip(block % 3).step_by(2).for_each(|pixel| *pixel = Element::from_scalar(one));
+    });
+    let encode = |pixels: &Chunk| sink.encode(block, pixels).expect("a block is encoded");
+    let encoded = encode(&pixels);
+    assert_eq!((encoded.block, &encoded.bytes), (block, &encode(&pixels).bytes), "the same pixels give the same bytes");
+    let (most, _) = sink.encode_bound(shape);
+    assert!(encoded.bytes.len() as u64 <= most, "block {block} has {} bytes, at most {most}", encoded.bytes.len());
+    let constant = sink.encode_constant(block, one).expect("one value is encoded");
+    assert_eq!(
+        constant.bytes,
+        encode(&Chunk::filled(shape, dtype, one)).bytes,
+        "one value gives the bytes of its pixels"
+    );
+    encoded
 }
 
 /// Runs a kernel over inputs of equal length, as a whole and by runs of several lengths, and checks what the contract of

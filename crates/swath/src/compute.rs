@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use swath_core::error::Result;
+use swath_core::error::{Result, located};
 use swath_core::expr::{LazyRaster, LazyStatistics};
 use swath_core::meta::Meta;
 use swath_core::plan::dot::DotOptions;
 use swath_core::raster::Raster;
 use swath_core::shape::{ChunkGrid, Dims};
+use swath_core::sink::ChunkSink;
 use swath_core::source::MemorySource;
 use swath_core::{buffer::Pixel, chunk::Chunk, error::Error};
 use swath_io::write::GeoTiffOptions;
@@ -55,13 +56,23 @@ pub trait Compute: sealed::Sealed {
     /// # Errors
     /// `InvalidInput` where a GeoTIFF cannot hold the raster; `Unsupported` for a remote target.
     #[doc(alias = "to_raster")]
+    #[track_caller]
     fn to_geotiff(&self, path: impl AsRef<Path>) -> Result<Sink>;
 
     /// As [`to_geotiff`](Self::to_geotiff), with options.
     ///
     /// # Errors
     /// As [`to_geotiff`](Self::to_geotiff); also where the options contradict each other or the dtype.
+    #[track_caller]
     fn to_geotiff_with(&self, path: impl AsRef<Path>, options: GeoTiffOptions) -> Result<Sink>;
+
+    /// A target of one's own, for embedders: `open` gives one that nothing was written to, for each run, and one to see what it
+    /// takes. [`check_sink`](crate::embed::check_sink) checks what is asked of it.
+    ///
+    /// # Errors
+    /// That of `open`; `InvalidInput` where it takes another shape or dtype than the raster's.
+    #[track_caller]
+    fn to_sink(&self, open: impl Fn() -> Result<Arc<dyn ChunkSink>> + Send + Sync + 'static) -> Result<Sink>;
 
     /// What computing it would do: plan, requests, bytes, tasks, peak memory.
     ///
@@ -98,12 +109,19 @@ impl Compute for LazyRaster {
         Run::default().persist_async(self)
     }
 
+    #[track_caller]
     fn to_geotiff(&self, path: impl AsRef<Path>) -> Result<Sink> {
         self.to_geotiff_with(path, GeoTiffOptions::new())
     }
 
+    #[track_caller]
     fn to_geotiff_with(&self, path: impl AsRef<Path>, options: GeoTiffOptions) -> Result<Sink> {
-        Sink::geotiff(self, path.as_ref(), options)
+        located(|| Sink::geotiff(self, path.as_ref(), options))
+    }
+
+    #[track_caller]
+    fn to_sink(&self, open: impl Fn() -> Result<Arc<dyn ChunkSink>> + Send + Sync + 'static) -> Result<Sink> {
+        located(|| Sink::own(self, Arc::new(open)))
     }
 
     fn explain(&self) -> Result<String> {
@@ -157,7 +175,12 @@ impl ComputeStatistics for LazyStatistics {
 ///
 /// # Errors
 /// `InvalidInput` where an axis has no pixel.
+#[track_caller]
 pub fn raster<T: Pixel>(shape: [usize; 3], pixel: impl Fn(usize, usize, usize) -> T) -> Result<LazyRaster> {
+    located(|| in_memory(shape, pixel))
+}
+
+fn in_memory<T: Pixel>(shape: [usize; 3], pixel: impl Fn(usize, usize, usize) -> T) -> Result<LazyRaster> {
     let [bands, rows, columns] = shape;
     if shape.contains(&0) {
         return Err(Error::invalid(format!("a raster of shape {shape:?} has no pixel")));

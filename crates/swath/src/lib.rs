@@ -109,7 +109,7 @@ pub mod embed {
     pub use swath_core::shape::{ChunkGrid, Shape};
     pub use swath_core::sink::{ChunkSink, Encoded, Layout};
     pub use swath_core::source::{ChunkSource, Fetched, Fetching, MemorySource, Place, Reply};
-    pub use swath_core::testing::{check_area, check_pixelwise, check_source};
+    pub use swath_core::testing::{check_area, check_pixelwise, check_sink, check_source};
 }
 
 /// The README's example is a test like any other.

@@ -1,192 +1,21 @@
-"""Random expression trees, and files for them to read.
+"""Random expression trees.
 
 A tree is drawn from the root for a place (a grid and bands), and evaluated by the reference from its leaves on, so that
 operations and literals are drawn for what their operands are.
 """
-import os
-import string
-from collections import Counter
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
-import rasterio
-from rasterio.transform import Affine
 
+from classes import ValueRange
 from elementwise import NODATA
-from model import DTYPES, RANGES, WHOLE, Grid, Raster, Rejected, interval_of, without
+from model import DTYPES, RANGES, Raster, Rejected
 from operations import NUMBERS, OPERATIONS
+from places import TOGETHER, anything, made_of
+from windows import KEPT
+from world import EXAMPLES, Kept, Node, Unsuitable
 
-SHAPES = [(1, 1), (1, 1), (1, 7), (7, 1), (2, 3), (13, 17), (13, 17), (16, 16), (31, 29), (33, 48), (64, 64), (97, 101),
-          (130, 67)]
-PIXELS_MAX = 40_000
 NODES_MAX = 60
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a raster is wanted: its grid, and how many bands it has if it has more than one."""
-    grid: Grid
-    rows: int
-    columns: int
-    bands: int
-
-
-@dataclass(frozen=True)
-class Input:
-    """A file by the name that expressions call it."""
-    name: str
-    path: str
-    raster: Raster
-
-
-class Node:
-    """An operation with its arguments, or an input."""
-
-    def __init__(self, operation, arguments):
-        self.operation, self.arguments = operation, arguments
-
-    @cached_property
-    def value(self):
-        if isinstance(self.operation, Input):
-            return self.operation.raster
-        return self.operation.reference(*(a.value if isinstance(a, Node) else a for a in self.arguments))
-
-    @property
-    def children(self):
-        return [a for a in self.arguments if isinstance(a, Node)]
-
-    def all(self):
-        yield self
-        for child in self.children:
-            yield from child.all()
-
-    @property
-    def inputs(self):
-        return {node.operation.name: node.operation for node in self.all() if isinstance(node.operation, Input)}
-
-    @property
-    def depth(self):
-        return 1 + max((child.depth for child in self.children), default=-1)
-
-    def __str__(self):
-        if isinstance(self.operation, Input):
-            return self.operation.name
-        return self.operation.write([spell(a) for a in self.arguments])
-
-
-def spell(argument):
-    """As the expression language has it."""
-    match argument:
-        case bool():
-            return str(argument).lower()
-        case range():
-            return f"{argument.start}..{argument.stop}"
-        case list():
-            return f"[{', '.join(map(spell, argument))}]"
-        case int() | float() if argument < 0:
-            return f"({argument!r})"
-        case float():
-            return repr(argument)
-    return str(argument)
-
-
-class Kept(Exception):
-    """A tree that is to be refused, and is kept for that."""
-
-
-class Unsuitable(Exception):
-    """What cannot be drawn here."""
-
-
-class World:
-    """Files that expressions share, made when they are drawn."""
-
-    def __init__(self, rng, folder):
-        self.rng, self.folder, self.inputs, self.counts = rng, folder, {}, Counter()
-        os.makedirs(folder, exist_ok=True)
-        rows, columns = SHAPES[rng.integers(len(SHAPES))]
-        grid = Grid(600000.0, 5900040.0, 60.0, float(rng.choice([60.0, 30.0])))
-        self.place = Place(grid, rows, columns, int(rng.integers(1, 5)))
-        # How many of the files say where they lie.
-        self.georeferenced = rng.choice([1.0, 1.0, 0.5, 0.0])
-
-    def input(self, place, wants):
-        """A file for the place that suits, or a new one."""
-        known = self.inputs.setdefault(place, [])
-        suitable = [node for node in known if wants(node.value)]
-        if suitable and (self.rng.random() < 0.6 or len(self.counts) > 40):
-            return suitable[self.rng.integers(len(suitable))]
-        for _ in range(30):
-            kind = self.kind()
-            if wants(EXAMPLES[kind[0]].relabelled(nodata=kind[1])):
-                known.append(self.made(place, *kind))
-                return known[-1]
-        raise Unsuitable
-
-    def kind(self):
-        """Dtype and nodata."""
-        rng = self.rng
-        dtype = str(rng.choice([name for name in DTYPES if name != "bool"]))
-        if rng.random() < 0.5:
-            return dtype, None
-        if dtype in WHOLE:
-            values = [np.nan, np.nan, -9999.0, 0.0, 0.1, np.inf, -1e30, float(np.finfo(DTYPES[dtype]).min)]
-            return dtype, float(DTYPES[dtype](rng.choice(values)))
-        low, high = RANGES[dtype]
-        # Of 64 bits those that a double is: GDAL's interface for nodata that Python has here takes no others.
-        return dtype, int(rng.choice(np.array([0, 0, low, high if high < 2 ** 53 else 77, 77, 5], dtype=object)))
-
-    def made(self, place, dtype, nodata):
-        rng, number = self.rng, self.counts.total()
-        self.counts["files"] += 1
-        bands = place.bands if rng.random() < 0.6 else 1
-        pixels = self.pixels((bands, place.rows, place.columns), dtype, nodata)
-        name = string.ascii_lowercase[number % 26] + (str(number // 26) if number >= 26 else "")
-        path = f"{self.folder}/{name}.tif"
-        grid = place.grid if rng.random() < self.georeferenced else None
-        write(path, pixels, nodata, grid, self.layout())
-        raster = Raster(dtype, pixels, nodata, without(interval_of(dtype), nodata), True, grid)
-        return Node(Input(name, path, raster), [])
-
-    def layout(self):
-        """Tiles or strips, so that the chunks of operands differ."""
-        rng = self.rng
-        how = dict(interleave=str(rng.choice(["pixel", "band"])), compress=str(rng.choice(["none", "deflate", "zstd"])))
-        if rng.random() < 0.6:
-            return how | dict(tiled=True, blockxsize=int(16 * rng.integers(1, 17)), blockysize=int(16 * rng.integers(1, 17)))
-        return how | dict(tiled=False, blockysize=int(rng.integers(1, 40)))
-
-    def pixels(self, shape, dtype, nodata):
-        """Tame ones, or any that the dtype has; then a few special ones and nodata."""
-        rng, of_dtype = self.rng, DTYPES[dtype]
-        is_tame = rng.random() < 0.6
-        if dtype in WHOLE:
-            pixels = rng.normal(size=shape) * 10.0 ** rng.integers(-2, 3 if is_tame else 9)
-            if rng.random() < 0.4:
-                pixels = np.round(np.abs(pixels))
-            special = [0.0, 0.5, 1.0, 2.5] if is_tame else [0.0, np.nan, np.inf, -np.inf, 1e30, -1e-30, 16777216.0, 3.5]
-        else:
-            low, high = RANGES[dtype]
-            ends = (max(low, -20), min(high, 100)) if is_tame else (low, high)
-            pixels = rng.integers(ends[0], ends[1], size=shape, dtype=of_dtype, endpoint=True)
-            special = [0, 1, 2] if is_tame else [low, high, high - 1, low + 1, 0, 1]
-        pixels = pixels.astype(of_dtype)
-        chosen = rng.random(shape) < 0.2
-        pixels[chosen] = rng.choice(np.array(special, of_dtype), size=chosen.sum())
-        if nodata is not None:
-            pixels[rng.random(shape) < rng.choice([0.0, 0.1, 0.5])] = of_dtype(nodata)
-        return pixels
-
-
-def write(path, pixels, nodata, grid, layout):
-    where = {}
-    if grid:
-        where = dict(crs="EPSG:32631", transform=Affine(grid.width, 0, grid.left, 0, -grid.height, grid.top))
-    count, height, width = pixels.shape
-    with rasterio.open(path, "w", driver="GTiff", count=count, height=height, width=width, dtype=pixels.dtype, nodata=nodata,
-                       **where, **layout) as f:
-        f.write(pixels)
 
 
 class Draw:
@@ -253,10 +82,12 @@ class Draw:
         needs_exact = is_exact or not operation.tolerant
         kinds = self.one_of(operation.arguments.split(" | ")).split()
         # One operand may be as deep as it can; the others mostly are not.
-        deepest = self.one_of([index for index, kind in enumerate(kinds) if kind in RASTERS or kind in STRUCTURE])
+        deepest = self.one_of([index for index, kind in enumerate(kinds) if kind in RASTERS or kind in TOGETHER])
         below = [int(below) for below in self.rng.integers(0, max(depth - 1, 1), len(kinds))]
         below[deepest] = depth - 1
-        node = Node(operation, self.arguments(list(zip(kinds, below)), place, wants, needs_exact))
+        kinds = list(zip(kinds, below))
+        draw = self.arguments_together if kinds[0][0].isupper() else self.arguments
+        node = Node(operation, draw(operation, kinds, place, wants, needs_exact))
         try:
             value = node.value
         except Rejected:
@@ -267,17 +98,30 @@ class Draw:
             raise Unsuitable
         return node
 
-    def arguments(self, kinds, place, wants, is_exact):
+    def arguments_together(self, operation, kinds, place, wants, is_exact):
+        """Those of what changes the grid or takes many rasters, and the words and numbers behind them."""
+        (kind, below), *behind = kinds
+        words = [word for word, _ in behind]
+        is_same = operation.tolerant or words[:1] and words[0] in KEPT
+        asked = is_bool if {"any", "all"} & set(words) else wants if is_same else anything
+        needs_nodata = "missing" in words and not self.chance(0.03)
+
+        def x(at, also=anything, shallow=False):
+            depth = int(self.rng.integers(0, below + 1)) if shallow else below
+            suits = lambda value: asked(value) and also(value) and (value.nodata is not None or not needs_nodata)
+            return self.node(at, depth, suits, is_exact, gives_bools_alone(asked))
+
+        drawn = TOGETHER[kind](self, place, x)
+        if "product" in words:
+            drawn = [narrowed(self, one) if isinstance(one, Node) else one for one in drawn]
+        return drawn + [OTHERS[word](self, drawn[0].value) if word in OTHERS else word for word in words]
+
+    def arguments(self, operation, kinds, place, wants, is_exact):
         """Rasters first: literals are drawn for them."""
-        if kinds[0][0].isupper():
-            (kind, below), *rest = kinds
-            statistic = [word for word, _ in rest]
-            asked = wants if not statistic else is_bool if statistic[0] in ("any", "all") else anything
-            return STRUCTURE[kind](self, place, lambda at: like(self, at, below, asked, is_exact)) + statistic
         drawn = {}
         for index, (kind, below) in enumerate(kinds):
             if kind == "fill":
-                kind = self.one_of(["like", "literal", "literal", "nodata word"])
+                kind = self.one_of(["like", "literal", "literal", "blank"])
                 kinds[index] = kind, below
             if kind in RASTERS:
                 first = drawn[min(drawn)].value if drawn else None
@@ -315,6 +159,41 @@ class Draw:
             values.append(range(first, min(first + int(self.rng.integers(1, 40)), x.interval[1] + 1)))
         return [v for v in values if not (isinstance(v, range) and len(v) == 0)]
 
+    def table(self, x):
+        """Mostly an entry for each value."""
+        length = max(x.interval[1], 0) + 1 + int(self.rng.integers(0, 3)) - self.chance(0.02)
+        return self.entries(min(length, 300))
+
+    def entries(self, count):
+        """Of one kind mostly, so that a dtype holds all."""
+        choices = self.one_of([[0, 1, 2, 5, 255], [0, 3, 1000, 65535], [-1, 0, 7, -129], [0.5, 1, 2.5, -1], [True, False],
+                               [1e300, 2, 0.1], [2 ** 40, -2 ** 40, 1], [2 ** 64 - 1, 0], [float("nan"), 1, float("-inf")],
+                               [0, 1, True] if self.chance(0.1) else [7]])
+        return [self.one_of(choices) for _ in range(count)]
+
+    def edges(self, x):
+        """Mostly some that increase."""
+        edges = sorted({self.literal(x) for _ in range(int(self.rng.integers(0, 7)))}, key=float)
+        edges = [edge for edge in edges if edge == edge and not isinstance(edge, bool)] if not self.chance(0.02) else edges
+        return edges[::-1] if self.chance(0.02) else edges
+
+    def classes(self, x):
+        """Values and ranges, some of which overlap."""
+        classes = []
+        for _ in range(int(self.rng.integers(1, 5))):
+            low, high = self.literal(x), self.literal(x)
+            if low > high and not self.chance(0.02):
+                low, high = high, low
+            low = self.one_of([low, low, low, low, float("-inf")])
+            is_range = self.chance(0.7)
+            classes.append(ValueRange(low, high, self.chance(0.5)) if is_range else low)
+        return classes
+
+    def weights(self):
+        height, width = self.one_of([1, 3, 3, 5]), self.one_of([1, 3, 3, 5]) + self.chance(0.01)
+        choices = self.one_of([[1, 0, -1, 2, -2], [0.1, 0.25, 1e3, -0.7], [0, 0, 1, float("nan") if self.chance(0.1) else 3.5]])
+        return [[self.one_of(choices) for _ in range(width - self.chance(0.003))] for _ in range(height)]
+
     def nodata(self, x):
         """Often an end of the dtype, or one that leaves the interval."""
         ends = [float("nan"), float("nan"), -9999, 0] if x.is_float else [0, *x.interval, *RANGES[x.dtype]]
@@ -330,18 +209,17 @@ class Draw:
         return [int(self.rng.integers(1, 80)) for _ in range(2 + x.has_bands)] + [9] * self.chance(0.03)
 
 
-def anything(value):
-    return True
-
-
 def is_bool(value):
     return value.dtype == "bool"
 
 
 def like(draw, place, depth, wants, is_exact, first=None):
     """What is wanted of the result."""
-    only_bools = wants(EXAMPLES["bool"]) and not wants(EXAMPLES["u8"])
-    return draw.node(place, depth, wants, is_exact, only_bools)
+    return draw.node(place, depth, wants, is_exact, gives_bools_alone(wants))
+
+
+def gives_bools_alone(wants):
+    return wants(EXAMPLES["bool"]) and not wants(EXAMPLES["u8"])
 
 
 def raster(wants, bools=False):
@@ -358,6 +236,20 @@ def any_raster(draw, place, depth, wants, is_exact, first):
     return draw.node(place, depth, anything, is_exact)
 
 
+def indices(draw, place, depth, wants, is_exact, first):
+    """Integers and bools of few values, all of which a table has."""
+    node = draw.node(place, depth, lambda value: not value.is_float, is_exact)
+    low, high = node.value.interval
+    return node if 0 <= low and high < 12 or draw.chance(0.02) else made_of("%", node, draw.one_of([1, 2, 5, 8, 11]))
+
+
+def narrowed(draw, node):
+    """Where it is of integers, of so few that many multiplied have 64 bits."""
+    interval = node.value.interval
+    is_narrow = interval is None or max(map(abs, interval)) <= 5
+    return node if is_narrow or draw.chance(0.2) else made_of("%", node, draw.one_of([2, 3, 6, -2, -4]))
+
+
 def alike(draw, place, depth, wants, is_exact, first):
     """A raster that `first` can be combined with bit by bit."""
     def suits(value):
@@ -365,14 +257,14 @@ def alike(draw, place, depth, wants, is_exact, first):
     return draw.node(place, depth, suits, is_exact, first.dtype == "bool")
 
 
-EXAMPLES = {dtype: Raster(dtype, np.zeros((1, 1, 1), DTYPES[dtype]), None, interval_of(dtype)) for dtype in DTYPES}
-
 # Kinds of arguments that are rasters: drawn for a place, a depth and what is wanted of the result, exact or not, beside
 # a first one.
 RASTERS = {
     "x": any_raster,
     "like": like,
     "condition": raster(is_bool, bools=True),
+    "indices": indices,
+    "numbers": raster(lambda value: value.dtype != "bool"),
     "integers": raster(lambda value: value.is_integer),
     "whole": raster(lambda value: not value.is_float),
     "plain": raster(lambda value: not value.is_float and value.nodata is None),
@@ -386,100 +278,15 @@ OTHERS = {
     "exponent": Draw.exponent,
     "bit": lambda draw, x: int(draw.rng.integers(0, 8 * x.pixels.itemsize + draw.chance(0.1))),
     "values": Draw.values,
+    "table": Draw.table,
+    "edges": Draw.edges,
+    "share": lambda draw, x: draw.one_of([0.5, 0.25, 0.9, 0.1, 0.3333, 0.75, 0, 1, 0.999, 1.5 if draw.chance(0.2) else 0.6]),
+    "ddof": lambda draw, x: draw.one_of([1, 1, 1, 0, 2]),
     "nodata": Draw.nodata,
-    "nodata word": lambda draw, x: NODATA,
+    "blank": lambda draw, x: NODATA,
+    # Nodata beyond edges.
+    "missing": lambda draw, x: NODATA,
     "dtype": lambda draw, x: draw.one_of(list(DTYPES)),
     "bins": lambda draw, x: int(draw.rng.integers(1, 40)),
     "chunks": Draw.chunks,
-}
-
-
-# Arguments of what changes the grid: a raster drawn elsewhere, and how it comes to this place.
-
-def elsewhere(place, rows, columns, bands=None, **grid):
-    bands = bands or place.bands
-    if rows * columns * bands > PIXELS_MAX:
-        raise Unsuitable
-    return Place(replace(place.grid, **grid), rows, columns, bands)
-
-
-def around(draw, place):
-    """A larger place, and where in it this one lies."""
-    row, column, below, right = (int(draw.rng.integers(0, 12)) * draw.chance(0.7) for _ in range(4))
-    grid = place.grid
-    outer = elsewhere(place, row + place.rows + below, column + place.columns + right,
-                      left=grid.left - column * grid.width, top=grid.top + row * grid.height)
-    return outer, row, column
-
-
-def window_arguments(draw, place, x):
-    outer, row, column = around(draw, place)
-    beyond = draw.chance(0.02) * 99
-    return [x(outer), row, row + place.rows + beyond, column, column + place.columns]
-
-
-def clip_box_arguments(draw, place, x):
-    outer, row, column = around(draw, place)
-    inset = [float(draw.one_of([0, 0, 0.25, 0.5, 0.9])) for _ in range(4)]
-    grid, rows, columns = place.grid, place.rows, place.columns
-    # Within its outer pixels, on either side.
-    left, right = inset[0], columns - 1 + max(inset[1], 0.1)
-    top, bottom = inset[2], rows - 1 + max(inset[3], 0.1)
-    if left >= right or top >= bottom:
-        raise Unsuitable
-    return [x(outer), grid.left + left * grid.width, grid.top - bottom * grid.height,
-            grid.left + right * grid.width, grid.top - top * grid.height]
-
-
-def slice_arguments(draw, place, x):
-    dim = draw.one_of(["y", "x", "band", "band"] if not draw.chance(0.02) else ["time"])
-    if dim == "band":
-        more = int(draw.rng.integers(0, 3))
-        first = int(draw.rng.integers(0, more + 1))
-        return [x(elsewhere(place, place.rows, place.columns, place.bands + more)), dim, first, first + place.bands]
-    outer, row, column = around(draw, place)
-    # The other axis is as this place has it.
-    if dim == "y":
-        outer = replace(outer, columns=place.columns, grid=replace(outer.grid, left=place.grid.left))
-        return [x(outer), dim, row, row + place.rows]
-    outer = replace(outer, rows=place.rows, grid=replace(outer.grid, top=place.grid.top))
-    return [x(outer), dim, column, column + place.columns]
-
-
-def band_arguments(draw, place, x):
-    bands = int(draw.rng.integers(1, 5))
-    return [x(elsewhere(place, place.rows, place.columns, bands)), int(draw.rng.integers(0, bands))]
-
-
-def over_arguments(draw, place, x):
-    bands = int(draw.rng.integers(1, 5))
-    return [x(elsewhere(place, place.rows, place.columns, bands)), "band" if not draw.chance(0.02) else "time"]
-
-
-def repeat_arguments(draw, place, x):
-    factors = [draw.one_of([k for k in (1, 2, 4, 7, 13) if length % k == 0]) for length in (place.rows, place.columns)]
-    bands = draw.one_of([k for k in (1, 2, 3) if place.bands % k == 0])
-    grid = place.grid
-    coarse = elsewhere(place, place.rows // factors[0], place.columns // factors[1], place.bands // bands,
-                       height=grid.height * factors[0], width=grid.width * factors[1])
-    return [x(coarse), [bands, *factors]]
-
-
-def coarsen_arguments(draw, place, x):
-    bands, y, across = draw.one_of([1, 1, 2, 3]), *(draw.one_of([1, 2, 3, 5]) for _ in range(2))
-    fill = lambda length, k: (length - 1) * k + int(draw.rng.integers(1, k + 1))
-    grid = place.grid
-    fine = elsewhere(place, fill(place.rows, y), fill(place.columns, across), fill(place.bands, bands),
-                     height=grid.height / y, width=grid.width / across)
-    return [x(fine), [bands, y, across]]
-
-
-def focal_arguments(draw, place, x):
-    sizes = [draw.one_of([1, 3, 3, 5]) for _ in range(2)]
-    return [x(place), [*sizes[:1], sizes[1] + draw.chance(0.01)]]
-
-
-STRUCTURE = {
-    "SLICE": slice_arguments, "WINDOW": window_arguments, "CLIP_BOX": clip_box_arguments, "BAND": band_arguments,
-    "REPEAT": repeat_arguments, "COARSEN": coarsen_arguments, "FOCAL": focal_arguments, "OVER": over_arguments,
 }

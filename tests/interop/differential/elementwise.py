@@ -152,12 +152,13 @@ def if_else(condition, a, b):
     return literals(condition, [a, b], lambda value_a, value_b: np.where(condition.pixels, value_a, value_b))
 
 
-def common(a, b):
-    if a.dtype == b.dtype:
-        return a.dtype
-    require("bool" not in (a.dtype, b.dtype), "a choice of bools and numbers")
+def common(*rasters):
+    dtypes = {x.dtype for x in rasters}
+    if len(dtypes) == 1:
+        return rasters[0].dtype
+    require("bool" not in dtypes, "a choice of bools and numbers")
     for dtype in DTYPES:
-        if dtype != "bool" and all(x.dtype == dtype or interval_fits(x.interval, dtype) for x in (a, b)):
+        if dtype != "bool" and all(x.dtype == dtype or interval_fits(x.interval, dtype) for x in rasters):
             return dtype
     raise Rejected("a choice that no dtype holds both of")
 

@@ -10,12 +10,15 @@ import numpy as np
 from arithmetic import (absolute, add, atan2, bit, bits, clamp, divide, floor_divide, hypot, mathematical, maximum, minimum,
                         multiply, negative, normalized_difference, power, remainder, rounding, scale_offset, shift_left,
                         shift_right, sign, subtract)
+from classes import digitize, lookup, reclassify
+from edges import convolve, pad, shift
 from elementwise import (cast, comparison, fill_nodata, if_else, is_finite, is_nan, isin, logic, mask, valid, when, where,
                          with_nodata, without_nodata)
-from structure import band, clip_box, rechunk, repeat, slice_, squeeze, window
+from join import concat, mosaic, over_time, stack
+from structure import band, clip_box, flip, rechunk, repeat, slice_, squeeze, step_by, window
 from summaries import (by_band, exact, histogram, number_extreme, number_median, number_mode, number_std, number_sum, ranked,
                        rounded, statistics)
-from windows import STATISTICS, coarsen, focal, over
+from windows import KEPT, NUMBERED, ONLY_OVER, STATISTICS, coarsen, focal, over
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Operation:
     def can_give_bools(self):
         """Whether it does, or gives what its operand is."""
         words = self.arguments.replace("|", "").split()
-        is_kept = words[0].isupper() and (len(words) == 1 or words[1] in ("min", "max", "mode", "first", "last"))
-        return self.gives == "bool" or is_kept or "like" in words or "alike" in words
+        is_kept = words[0].isupper() and (self.tolerant or words[1:2] and words[1] in KEPT)
+        return self.gives == "bool" or bool(is_kept) or "like" in words or "alike" in words
 
     @property
     def word(self):
@@ -50,6 +53,36 @@ class Operation:
 
 def functions_of_one(names, reference, **how):
     return [Operation(name, name, "x", reference(function), **how) for name, function in names.items()]
+
+
+# What lies beyond edges, as kinds of arguments.
+BOUNDARIES = {"of a value": "literal", "of nodata": "missing", "nearest": "nearest", "reflect": "reflect"}
+# Statistics with the kinds of the numbers that stand behind them.
+SPELLED = [word for word in STATISTICS if word != "quantile"] + ["quantile share", "std ddof", "var ddof"]
+SPELLED_ANYWHERE = [spelled for spelled in SPELLED if spelled not in ONLY_OVER]
+
+
+def windowed(name, reference, statistics):
+    return [Operation(f"{name} {spelled}", name, f"{name.upper()} {spelled}", reference,
+                      gives="bool" if spelled in ("any", "all") else "raster") for spelled in statistics]
+
+
+def bounded(name, reference, before, **how):
+    """Rows of a function that is told what lies beyond edges, by what may stand before that."""
+    return [Operation(f"{name}, {said}", name, " | ".join(f"{words} {kind}" for words in before(kind)), reference, **how)
+            for said, kind in BOUNDARIES.items()]
+
+
+def before_boundary(kind):
+    """Statistics of focal; a number behind those that may have one is theirs."""
+    return [f"FOCAL {word}" for word in SPELLED_ANYWHERE if kind != "literal" or word not in NUMBERED]
+
+
+def over_times(name, statistics):
+    """Of rasters that are stacked as times: no file has these, and none is written."""
+    numbers = [", {}" * (len(spelled.split()) - 1) for spelled in statistics]
+    return Operation(name, f"over(stack({{}}, {{}}, {{}}, time), time, {{}}{numbers[0]})",
+                     " | ".join(f"TIMES {spelled}" for spelled in statistics), over_time)
 
 
 OPERATIONS = [
@@ -107,9 +140,28 @@ OPERATIONS = [
     Operation("squeeze", "squeeze", "like", squeeze, tolerant=True),
     Operation("repeat", "repeat", "REPEAT", repeat, tolerant=True),
     Operation("rechunk", "rechunk", "like chunks", rechunk, tolerant=True),
-    *(Operation(f"{name} {statistic}", name, f"{name.upper()} {statistic}", reference,
-                gives="bool" if statistic in ("any", "all") else "raster")
-      for name, reference in {"coarsen": coarsen, "focal": focal, "over": over}.items() for statistic in STATISTICS),
+    Operation("[]", "{}[{}]", "BAND", band, tolerant=True),
+    Operation("flip", "flip", "FLIP", flip, tolerant=True),
+    Operation("step_by", "step_by", "STEP_BY", step_by, tolerant=True),
+    *bounded("pad", pad, lambda kind: ["PAD"], tolerant=True),
+    *bounded("shift", shift, lambda kind: ["SHIFT"], tolerant=True),
+    *bounded("convolve", convolve, lambda kind: ["CONVOLVE"]),
+    Operation("stack", "stack", "STACK", stack, tolerant=True),
+    *(Operation(f"concat {dim}", "concat", f"CONCAT_{dim.upper()}", concat, tolerant=True) for dim in ("band", "y", "x")),
+    Operation("mosaic", "mosaic", "MOSAIC", mosaic, tolerant=True),
+    *(Operation(f"mosaic {how}", "mosaic", f"MOSAIC {how}", mosaic, tolerant=how in ("first", "last"))
+      for how in ("first", "last", "min", "max", "mean", "median", "sum", "count")),
+    Operation("lookup", "lookup", "indices table", lookup),
+    Operation("digitize", "digitize", "numbers edges", digitize),
+    *(Operation(f"reclassify, {said}", "reclassify", kinds, reclassify) for said, kinds in {
+        "a number": "RECLASSIFY literal", "nodata": "RECLASSIFY blank", "a raster": "RECLASSIFY_OR_RASTER",
+        "itself": "RECLASSIFY_OR_ITSELF"}.items()),
+    *windowed("coarsen", coarsen, SPELLED_ANYWHERE),
+    *windowed("focal", focal, SPELLED_ANYWHERE),
+    *windowed("over", over, SPELLED),
+    *bounded("focal", focal, before_boundary),
+    over_times("over time", [spelled for spelled in SPELLED if " " not in spelled]),
+    over_times("over time, with a number", [spelled for spelled in SPELLED if " " in spelled]),
 ]
 
 NUMBERS = [

@@ -24,10 +24,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import rasterio
 
-from draw import Draw, Node, Unsuitable, World
+from draw import Draw
 from model import DTYPES, Raster, Rejected, same
 from operations import NUMBERS, OPERATIONS
 from windows import STATISTICS
+from world import Node, Unsuitable, World
 
 ROOT = os.path.abspath(f"{os.path.dirname(os.path.abspath(__file__))}/../../..")
 COUNT, LEAST = 2000, 20
@@ -285,18 +286,22 @@ def words_of_help(swath):
     text = subprocess.run([swath, "calc", "--help"], capture_output=True, text=True, check=True).stdout
     language = text[text.index("Functions:\n"):]
     functions = re.findall(r"^  (\w+)\(.*\)$", language, re.M)
-    about = re.search(r"^  coarsen\(.*?: their (.*?)\n  \w", language, re.M | re.S).group(1)
-    statistics = re.findall(r"\w+", about.replace(" or ", " "))
+    about = re.search(r"^  coarsen\(.*?: their (.*?);", language, re.M | re.S).group(1)
+    along = re.search(r"^  over\(.*?; (\w+) and (\w+)\s+tell\b", language, re.M | re.S).groups()
+    statistics = [*re.findall(r"\w+", about.replace(" or ", " ")), *along]
+    overlaps = re.search(r"^  mosaic\(.*?([\w|]+)\)$", language, re.M).group(1).split("|")
     operators = re.search(r"Operators, the tightest first: (.*?)\. As", language, re.S).group(1)
-    operators = operators.replace(" before a raster", "").replace("~ or !", "~ !").replace(";", " ")
-    return functions, statistics, operators.split()
+    operators = operators.replace("x[0], the first band", "[]").replace(" before a raster", "").replace("~ or !", "~ !")
+    return functions, statistics, overlaps, operators.replace(";", " ").split()
 
 
 def uncovered(swath):
-    functions, statistics, operators = words_of_help(swath)
-    assert len(functions) > 50 and len(statistics) > 10 and len(operators) > 15, "the help has changed its form"
+    functions, statistics, overlaps, operators = words_of_help(swath)
+    counts = [len(words) for words in (functions, statistics, overlaps, operators)]
+    assert all(np.greater(counts, [60, 15, 5, 15])), "the help has changed its form"
     known = {operation.word for operation in OPERATIONS + NUMBERS}
     unknown = [word for word in [*functions, *operators] if word not in known]
+    unknown += [f"mosaic {word}" for word in overlaps if f"mosaic {word}" not in {operation.name for operation in OPERATIONS}]
     return unknown + [word for word in statistics if word not in STATISTICS]
 
 

@@ -1,6 +1,8 @@
 """What moves pixels."""
 import math
 
+import numpy as np
+
 from model import Grid, require
 
 
@@ -16,8 +18,12 @@ def part(x, axis, start, end):
 
 
 def slice_(x, dim, start, end):
+    return part(x, axis_of(x, dim), start, end)
+
+
+def axis_of(x, dim):
     require(dim != "time" and (dim != "band" or x.has_bands), "an axis that there is not")
-    return part(x, ["band", "y", "x"].index(dim), start, end)
+    return ["band", "y", "x"].index(dim)
 
 
 def window(x, row0, row1, column0, column1):
@@ -28,7 +34,8 @@ def clip_box(x, left, bottom, right, top):
     require(x.grid is not None, "a box without grid")
     require(left < right and bottom < top, "a box that is empty")
     grid, (_, rows, columns) = x.grid, x.pixels.shape
-    across, down = [(x - grid.left) / grid.width for x in (left, right)], [(grid.top - y) / grid.height for y in (top, bottom)]
+    # Rows or columns may run the other way.
+    across, down = sorted((x - grid.left) / grid.width for x in (left, right)), sorted((grid.top - y) / grid.height for y in (top, bottom))
     (row0, row1), (column0, column1) = covering(*down, rows), covering(*across, columns)
     require(row0 < row1 and column0 < column1, "a box that misses the raster")
     return window(x, row0, row1, column0, column1)
@@ -53,6 +60,29 @@ def repeat(x, factors):
     require(bands == 1 or x.has_bands, "an axis that there is not")
     grid = x.grid and Grid(x.grid.left, x.grid.top, x.grid.width / across, x.grid.height / y)
     return x.moved(lambda pixels: pixels.repeat(bands, 0).repeat(y, 1).repeat(across, 2), grid=grid)
+
+
+def flip(x, dim):
+    """Each pixel stays where it is on the ground."""
+    axis, grid = axis_of(x, dim), x.grid
+    _, rows, columns = x.pixels.shape
+    if grid and axis == 1:
+        grid = Grid(grid.left, grid.top - rows * grid.height, grid.width, -grid.height)
+    if grid and axis == 2:
+        grid = Grid(grid.left + columns * grid.width, grid.top, -grid.width, grid.height)
+    return x.moved(lambda pixels: np.flip(pixels, axis), grid=grid)
+
+
+def step_by(x, dim, step):
+    """Larger pixels around the same middles."""
+    axis, grid = axis_of(x, dim), x.grid
+    require(step > 0, "a step of 0")
+    if grid and axis == 1:
+        grid = Grid(grid.left, grid.top + (step - 1) / 2 * grid.height, grid.width, grid.height * step)
+    if grid and axis == 2:
+        grid = Grid(grid.left - (step - 1) / 2 * grid.width, grid.top, grid.width * step, grid.height)
+    index = tuple(slice(None, None, step if a == axis else None) for a in range(3))
+    return x.moved(lambda pixels: pixels[index], grid=grid)
 
 
 def rechunk(x, lengths):

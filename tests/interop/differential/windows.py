@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edges import pad
 from model import DTYPES, RANGES, Grid, Raster, interval_fits, nodata_of_result, require, smallest
 
 
@@ -59,10 +60,16 @@ class Windows:
             pixels = np.where(is_empty, nodata, pixels.astype(object))
         return self.result(dtype, pixels.astype(DTYPES[dtype]), nodata, interval)
 
-    def float(self, pixels, is_empty, slack=None):
+    def own_float(self, pixels, is_empty):
+        """A result in the dtype of the floats of the windows."""
+        with np.errstate(all="ignore"):
+            pixels = np.where(is_empty, np.nan, pixels).astype(self.x.pixels.dtype)
+        return self.result(self.x.dtype, pixels, None if self.x.nodata is None else float("nan"), None)
+
+    def float(self, pixels, is_empty, slack=None, has_nodata=False):
         """A result that is f32 of what is, or of integers that it holds; else f64."""
         dtype = "f32" if self.x.dtype == "f32" or self.x.interval and interval_fits(self.x.interval, "f32") else "f64"
-        nodata = None if self.x.nodata is None else float("nan")
+        nodata = None if self.x.nodata is None and not has_nodata else float("nan")
         with np.errstate(all="ignore"):
             pixels = np.where(is_empty, np.nan, pixels).astype(DTYPES[dtype])
             if slack is not None:
@@ -71,25 +78,34 @@ class Windows:
         return self.result(dtype, pixels, nodata, None, slack)
 
 
-def coarsen(x, factors, statistic):
+def coarsen(x, factors, statistic, *numbers):
     require(0 not in factors, "a factor of 0")
     require(factors[0] == 1 or x.has_bands, "an axis that there is not")
     axes = [np.arange(k)[:, None] + k * np.arange(-(-n // k)) for k, n in zip(factors, x.pixels.shape)]
     grid = x.grid and Grid(x.grid.left, x.grid.top, x.grid.width * factors[2], x.grid.height * factors[1])
-    return STATISTICS[statistic](Windows.of(x, axes, grid=grid))
+    require(statistic not in ONLY_OVER, "a place in a window of two axes")
+    return STATISTICS[statistic](Windows.of(x, axes, grid=grid), *numbers)
 
 
-def focal(x, sizes, statistic):
+def focal(x, sizes, statistic, *behind):
+    """Behind the statistic stand its number, if it has one, and a boundary, if there is to be one."""
     require(all(size % 2 for size in sizes), "a window without a middle")
-    axes = [np.arange(k)[:, None] - k // 2 + np.arange(n) for k, n in zip((1, *sizes), x.pixels.shape)]
-    return STATISTICS[statistic](Windows.of(x, axes))
+    require(statistic not in ONLY_OVER, "a place in a window of two axes")
+    has_number = statistic in NUMBERED and behind and not isinstance(behind[0], str)
+    numbers, boundary = behind[:has_number], behind[has_number:]
+    around = [0, *(size // 2 for size in sizes)]
+    # With a boundary, windows begin at the pixels that it adds, and end at them.
+    first = [0, 0, 0] if boundary else around
+    axes = [np.arange(k)[:, None] - before + np.arange(n) for k, before, n in zip((1, *sizes), first, x.pixels.shape)]
+    padded = pad(x, (around[1], around[1], around[2], around[2]), *boundary) if boundary else x
+    return STATISTICS[statistic](Windows.of(padded, axes, grid=x.grid), *numbers)
 
 
-def over(x, dim, statistic):
+def over(x, dim, statistic, *numbers):
     require(dim == "band" and x.has_bands, "an axis that there is not")
     bands, rows, columns = x.pixels.shape
     axes = [np.arange(bands)[:, None], np.arange(rows)[None], np.arange(columns)[None]]
-    return STATISTICS[statistic](Windows.of(x, axes, has_bands=False))
+    return STATISTICS[statistic](Windows.of(x, axes, has_bands=False), *numbers)
 
 
 def sums(windows):
@@ -98,14 +114,21 @@ def sums(windows):
     count = is_valid.sum((0, 1, 2))
     if not windows.x.is_float:
         return exact_sum(pixels, is_valid), count
+    return in_columns(np.where(is_valid, pixels, 0), np.add), count
+
+
+def in_columns(pixels, function):
+    """Floats as f64, put together in each column from above, then the columns from the left."""
+    def from_first(parts):
+        together = next(parts)
+        for part in parts:
+            together = function(together, part)
+        return together
+
+    values = pixels.astype(np.float64)
     with np.errstate(all="ignore"):
-        values, total = np.where(is_valid, pixels, 0).astype(np.float64), 0.0
-        for column in range(values.shape[2]):
-            of_column = 0.0
-            for place in np.ndindex(values.shape[:2]):
-                of_column = of_column + values[(*place, column)]
-            total = total + of_column
-    return total, count
+        return from_first(from_first(values[(*place, column)] for place in np.ndindex(values.shape[:2]))
+                          for column in range(values.shape[2]))
 
 
 def exact_sum(pixels, is_valid):
@@ -119,13 +142,43 @@ def exact_sum(pixels, is_valid):
 
 def window_sum(windows):
     total, count = sums(windows)
-    x = windows.x
-    if x.interval is None:
-        with np.errstate(all="ignore"):
-            pixels = np.where(count == 0, np.nan, total).astype(x.pixels.dtype)
-        return windows.result(x.dtype, pixels, None if x.nodata is None else float("nan"), None)
-    (low, high), most = x.interval, windows.count_max
-    return windows.integer(total, count == 0, (min(low, low * most), max(high, high * most)), x.nodata)
+    if windows.x.interval is None:
+        return windows.own_float(total, count == 0)
+    (low, high), most = windows.x.interval, windows.count_max
+    return windows.integer(total, count == 0, (min(low, low * most), max(high, high * most)), windows.x.nodata)
+
+
+def window_product(windows):
+    pixels, is_valid = windows.gathered()
+    is_empty = ~is_valid.any((0, 1, 2))
+    if windows.x.interval is None:
+        return windows.own_float(in_columns(np.where(is_valid, pixels, 1), np.multiply), is_empty)
+    interval = of_one_to_all(windows.x.interval, windows.count_max)
+    # Before any pixel is computed: what does not fit may be huge.
+    smallest(interval)
+    return windows.integer(np.where(is_valid, pixels, 1).astype(object).prod((0, 1, 2)), is_empty, interval, windows.x.nodata)
+
+
+def of_one_to_all(interval, count):
+    """What products of one value to all of a window can be."""
+    hull = low, high = interval
+    for _ in range(count - 1):
+        ends = [a * b for a in (low, high) for b in interval]
+        low, high = min(ends), max(ends)
+        hull = min(hull[0], low), max(hull[1], high)
+    return hull
+
+
+def place(reduce, least):
+    """Where along the axis the least or the greatest is, the first of several; or the first NaN."""
+    def reference(windows):
+        pixels, is_valid = windows.listed()
+        ends = (-np.inf, np.inf) if windows.x.is_float else RANGES[windows.x.dtype]
+        best = reduce(np.where(is_valid, pixels, pixels.dtype.type(ends[1] if least else ends[0])), axis=0)
+        is_best = is_valid & ((pixels == best) | (pixels != pixels))
+        interval = 0, windows.count_max - 1
+        return windows.integer(is_best.argmax(0), ~is_valid.any(0), interval, windows.x.nodata)
+    return reference
 
 
 def window_count(windows):
@@ -169,40 +222,49 @@ def window_mode(windows):
 
 
 def window_median(windows):
-    """As NumPy's linear quantile, in f64; the mean of both where their distance is no number."""
+    return window_quantile(windows, 0.5)
+
+
+def window_quantile(windows, share):
+    """As NumPy's linear quantile, in f64; by shares of both where their distance is no number."""
+    require(0 <= share <= 1, "a share that does not lie from 0 to 1")
     pixels, is_valid = windows.listed()
     other = np.inf if windows.x.is_float else RANGES[windows.x.dtype][1]
     has_nan = (np.isnan(pixels) & is_valid).any(0) if windows.x.is_float else False
     ranked, count = np.sort(np.where(is_valid, pixels, pixels.dtype.type(other)), 0), is_valid.sum(0)
-    below = np.maximum(count - 1, 0) // 2
-    places = below, np.maximum(count // 2, below)
-    low, high = (np.take_along_axis(ranked, place[None], 0)[0].astype(np.float64) for place in places)
+    rank = np.maximum(count - 1, 0) * float(share)
+    below = np.floor(rank).astype(int)
+    part = rank - below
+    low, high = (np.take_along_axis(ranked, place[None], 0)[0].astype(np.float64)
+                 for place in (below, np.ceil(rank).astype(int)))
     with np.errstate(all="ignore"):
         distance = high - low
-        middle = np.where(np.isfinite(distance), high - distance * 0.5, low * 0.5 + high * 0.5)
-        middle = np.where(low == high, low, middle)
-    return windows.float(np.where(has_nan, np.nan, middle), count == 0)
+        linear = np.where(part < 0.5, low + distance * part, high - distance * (1 - part))
+        between = np.where(np.isfinite(distance), linear, low * (1 - part) + high * part)
+        between = np.where(low == high, low, between)
+    return windows.float(np.where(has_nan, np.nan, between), count == 0)
 
 
-def window_variance(windows, root=False):
+def window_variance(windows, less=0, root=False):
+    """Divided by the count less so many; nodata where that leaves none."""
     pixels, is_valid = windows.gathered()
-    count = is_valid.sum((0, 1, 2))
-    x = windows.x
+    count, x = is_valid.sum((0, 1, 2)), windows.x
+    divisor = np.maximum(count - less, 0)
     with np.errstate(all="ignore"):
         if not x.is_float and x.pixels.dtype.itemsize <= 4:
             squares = exact_sum((np.abs(pixels.astype(np.int64)).astype(np.uint64)) ** np.uint64(2), is_valid)
             total = exact_sum(pixels, is_valid)
-            variance = (count.astype(object) * squares - total * total).astype(np.float64) / count / count
+            variance = (count.astype(object) * squares - total * total).astype(np.float64) / count / divisor
             slack = None
         else:
             values = np.where(is_valid, pixels, 0).astype(np.longdouble)
             mean = values.sum((0, 1, 2)) / count
             apart = np.where(is_valid, values - mean, 0)
-            variance = ((apart ** 2).sum((0, 1, 2)) / count).astype(np.float64)
+            variance = ((apart ** 2).sum((0, 1, 2)) / divisor).astype(np.float64)
             # What rounding the mean may cost.
             slack = np.abs(values).max((0, 1, 2)).astype(np.float64) * 1e-15
             slack = np.sqrt(count) * slack if root else count * slack ** 2
-        return windows.float(np.sqrt(variance) if root else variance, count == 0, slack)
+        return windows.float(np.sqrt(variance) if root else variance, divisor == 0, slack, has_nodata=less > 0)
 
 
 def of_bools(reference):
@@ -216,6 +278,12 @@ least, greatest = extreme(np.min, True), extreme(np.max, False)
 STATISTICS = {
     "mean": window_mean, "sum": window_sum, "count": window_count, "min": least, "max": greatest,
     "median": window_median, "mode": window_mode, "var": window_variance,
-    "std": lambda windows: window_variance(windows, root=True),
-    "first": first_or_last(False), "last": first_or_last(True), "any": of_bools(greatest), "all": of_bools(least),
+    "std": lambda windows, less=0: window_variance(windows, less, root=True), "product": window_product,
+    "quantile": window_quantile, "first": first_or_last(False), "last": first_or_last(True), "argmin": place(np.min, True),
+    "argmax": place(np.max, False), "any": of_bools(greatest), "all": of_bools(least),
 }
+# Those behind which a number stands, or may; and those of windows along an axis.
+NUMBERED, ONLY_OVER = ("quantile", "std", "var"), ("argmin", "argmax")
+# Those whose results are pixels of the window, or none.
+KEPT = ("min", "max", "mode", "first", "last")
+

@@ -30,7 +30,7 @@ pub(super) fn draw(folder: &Path, sink: &Sink) -> Result<Drawn, Failure> {
         write_file(&path, sink.to_dot(detail)?)?;
     }
     // Read back from the file: what is shown is what was written.
-    let result = swath::open(sink.path())?.compute()?;
+    let result = swath::open(sink.name())?.compute()?;
     result.to_png(folder.join("preview.png"), &Colors::Auto, PREVIEW_SIDE_MAX)?;
     Ok(svg(&graph))
 }

@@ -9,7 +9,7 @@ use super::LazyRaster;
 use super::elementwise::{bool_meta, meet};
 use super::node::{ArithmeticOp, CompareOp, Function, Node, Op, Operand};
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::interval::Interval;
 use crate::meta::Meta;
 
@@ -47,8 +47,9 @@ macro_rules! binary {
         /// # Errors
         /// `InvalidInput` where shapes or grids differ, a literal is a bool, or no dtype holds every value that the
         /// result can have.
+        #[track_caller]
         pub fn $name(&self, other: impl Into<Term>) -> Result<Self> {
-            arithmetic(ArithmeticOp::$op, Term::from(self), other.into())
+            located(|| arithmetic(ArithmeticOp::$op, Term::from(self), other.into()))
         })*
     };
 }
@@ -59,8 +60,9 @@ macro_rules! unary {
         ///
         /// # Errors
         /// `InvalidInput` where no dtype holds every value that the result can have.
+        #[track_caller]
         pub fn $name(&self) -> Result<Self> {
-            function(Function::$function, self)
+            located(|| function(Function::$function, self))
         })*
     };
 }
@@ -151,8 +153,9 @@ impl LazyRaster {
     ///
     /// # Errors
     /// As [`add`](Self::add).
+    #[track_caller]
     pub fn arithmetic(op: ArithmeticOp, a: impl Into<Term>, b: impl Into<Term>) -> Result<Self> {
-        arithmetic(op, a.into(), b.into())
+        located(|| arithmetic(op, a.into(), b.into()))
     }
 
     /// The comparison `op` with a literal or, by value, with another raster; false where one is nodata.
@@ -160,11 +163,12 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where a literal is not a value of the dtype or is the raster's nodata; where shapes or grids of
     /// rasters differ, or no dtype holds the values of both exactly.
+    #[track_caller]
     pub fn compare(&self, op: CompareOp, other: impl Into<Term>) -> Result<Self> {
-        match other.into() {
+        located(|| match other.into() {
             Term::Value(value) => self.compare_value(op, value),
             Term::Raster(other) => compare_pixels(op, self.node()?, other.node()?),
-        }
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use super::node::Op;
 use crate::area::{AreaKernel, AxisFootprint, Block, BlockKernel, Convolution, Footprint};
 use crate::buffer::Pixel;
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::interval::Interval;
 use crate::meta::Meta;
 use crate::shape::check_addressable;
@@ -38,12 +38,13 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where the raster's dtype is not the closure's; while running where the closure fails, or gives an array
     /// of another shape, naming the chunk.
+    #[track_caller]
     pub fn map_blocks<T: Pixel, O: Pixel>(
         &self,
         name: impl Into<String>,
         closure: impl Fn(Block<'_, T>) -> Result<ArrayD<O>> + Send + Sync + 'static,
     ) -> Result<Self> {
-        self.blocks("map_blocks", name.into(), [0, 0], self.clone(), closure)
+        located(|| self.blocks("map_blocks", name.into(), [0, 0], self.clone(), closure))
     }
 
     /// As [`map_blocks`](Self::map_blocks), with so many rows and columns around each chunk; `boundary` says what lies beyond
@@ -65,6 +66,7 @@ impl LazyRaster {
     ///
     /// # Errors
     /// As [`map_blocks`](Self::map_blocks) and [`pad`](Self::pad).
+    #[track_caller]
     pub fn map_overlap<T: Pixel, O: Pixel>(
         &self,
         name: impl Into<String>,
@@ -72,8 +74,10 @@ impl LazyRaster {
         boundary: Boundary,
         closure: impl Fn(Block<'_, T>) -> Result<ArrayD<O>> + Send + Sync + 'static,
     ) -> Result<Self> {
-        let padded = self.padded("map_overlap", depth.map(|depth| [depth, depth]), boundary, None)?;
-        self.blocks("map_overlap", name.into(), depth, padded, closure)
+        located(|| {
+            let padded = self.padded("map_overlap", depth.map(|depth| [depth, depth]), boundary, None)?;
+            self.blocks("map_overlap", name.into(), depth, padded, closure)
+        })
     }
 
     /// What a closure makes of chunks of this raster, whose pixels and those around them `padded` has.
@@ -122,24 +126,27 @@ impl LazyRaster {
     ///
     /// # Errors
     /// `InvalidInput` where the nodata is no value of the dtype, or a pixel of the result would read none of this raster.
+    #[track_caller]
     pub fn area(&self, kernel: Arc<dyn AreaKernel>, meta: Meta) -> Result<Self> {
-        let node = self.node()?;
-        let cannot = |what: String| Error::invalid(format!("cannot apply {}: {what}", kernel.name()));
-        check_addressable(meta.shape, meta.dtype.size()).map_err(|error| cannot(error.to_string()))?;
-        if let Some(nodata) = meta.nodata {
-            nodata.fit(meta.dtype).map_err(|error| cannot(error.to_string()))?;
-        }
-        let footprint = kernel.footprint();
-        for (axis, (length, input)) in meta.shape.into_iter().zip(node.meta.shape).enumerate() {
-            let reads = |pixel: usize| !footprint.axes[axis].read(pixel..pixel + 1, input).is_empty();
-            if length == 0 || !reads(0) || !reads(length - 1) {
-                return Err(cannot(format!(
-                    "a result of shape {:?} reads beyond an input of shape {:?}",
-                    meta.shape, node.meta.shape
-                )));
+        located(|| {
+            let node = self.node()?;
+            let cannot = |what: String| Error::invalid(format!("cannot apply {}: {what}", kernel.name()));
+            check_addressable(meta.shape, meta.dtype.size()).map_err(|error| cannot(error.to_string()))?;
+            if let Some(nodata) = meta.nodata {
+                nodata.fit(meta.dtype).map_err(|error| cannot(error.to_string()))?;
             }
-        }
-        Ok(Self::build(Op::Area(kernel), vec![Arc::clone(node)], meta))
+            let footprint = kernel.footprint();
+            for (axis, (length, input)) in meta.shape.into_iter().zip(node.meta.shape).enumerate() {
+                let reads = |pixel: usize| !footprint.axes[axis].read(pixel..pixel + 1, input).is_empty();
+                if length == 0 || !reads(0) || !reads(length - 1) {
+                    return Err(cannot(format!(
+                        "a result of shape {:?} reads beyond an input of shape {:?}",
+                        meta.shape, node.meta.shape
+                    )));
+                }
+            }
+            Ok(Self::build(Op::Area(kernel), vec![Arc::clone(node)], meta))
+        })
     }
 
     /// The convolution with `weights`: each pixel is the sum of those around it, each times the weight on the other side of
@@ -161,28 +168,31 @@ impl LazyRaster {
     /// `InvalidInput` where a side of the weights is even or a weight is not finite; as [`pad`](Self::pad).
     #[doc(alias = "filter")]
     #[doc(alias = "correlate")]
+    #[track_caller]
     pub fn convolve<'a>(&self, weights: impl Into<ArrayView2<'a, f64>>, boundary: Boundary) -> Result<Self> {
-        let weights = weights.into();
-        let (rows, columns) = weights.dim();
-        let meta = self.meta()?;
-        if rows.is_multiple_of(2) || columns.is_multiple_of(2) {
-            return Err(Error::invalid(format!(
-                "cannot apply convolve: weights of {rows} × {columns} have no middle; both sizes must be odd"
-            )));
-        }
-        if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
-            return Err(Error::invalid(format!("cannot apply convolve: the weight {weight} is not finite")));
-        }
-        let around = [rows / 2, columns / 2].map(|around| [around, around]);
-        let padded = self.padded("convolve", around, boundary, None)?;
-        let mut mirrored: Vec<_> = weights.iter().copied().collect();
-        mirrored.reverse();
-        let kernel = Convolution { weights: mirrored, rows, columns, nodata: padded.meta()?.nodata };
-        let is_narrow = meta.dtype == DType::F32 || meta.interval.fits(DType::F32);
-        let dtype = if is_narrow { DType::F32 } else { DType::F64 };
-        let nodata = meta.nodata.map(|_| Scalar::Float(f64::NAN));
-        let meta = Meta { dtype, nodata, interval: Interval::Float, ..meta.clone() };
-        check_addressable(meta.shape, meta.dtype.size())?;
-        Ok(Self::build(Op::Area(Arc::new(kernel)), vec![Arc::clone(padded.node()?)], meta))
+        located(|| {
+            let weights = weights.into();
+            let (rows, columns) = weights.dim();
+            let meta = self.meta()?;
+            if rows.is_multiple_of(2) || columns.is_multiple_of(2) {
+                return Err(Error::invalid(format!(
+                    "cannot apply convolve: weights of {rows} × {columns} have no middle; both sizes must be odd"
+                )));
+            }
+            if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
+                return Err(Error::invalid(format!("cannot apply convolve: the weight {weight} is not finite")));
+            }
+            let around = [rows / 2, columns / 2].map(|around| [around, around]);
+            let padded = self.padded("convolve", around, boundary, None)?;
+            let mut mirrored: Vec<_> = weights.iter().copied().collect();
+            mirrored.reverse();
+            let kernel = Convolution { weights: mirrored, rows, columns, nodata: padded.meta()?.nodata };
+            let is_narrow = meta.dtype == DType::F32 || meta.interval.fits(DType::F32);
+            let dtype = if is_narrow { DType::F32 } else { DType::F64 };
+            let nodata = meta.nodata.map(|_| Scalar::Float(f64::NAN));
+            let meta = Meta { dtype, nodata, interval: Interval::Float, ..meta.clone() };
+            check_addressable(meta.shape, meta.dtype.size())?;
+            Ok(Self::build(Op::Area(Arc::new(kernel)), vec![Arc::clone(padded.node()?)], meta))
+        })
     }
 }

@@ -12,7 +12,7 @@ use super::node::{Node, Op};
 use super::select::common_literals;
 use super::{Fill, LazyRaster, Values};
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::interval::Interval;
 use crate::meta::Meta;
 
@@ -134,22 +134,25 @@ impl LazyRaster {
     /// `InvalidInput` where the raster is not one of integers or bools, has values that the table has no entry for, or no
     /// dtype holds all entries.
     #[doc(alias = "take")]
+    #[track_caller]
     pub fn lookup(&self, table: impl Into<Values>) -> Result<Self> {
-        let node = self.node()?;
-        let Values(table) = table.into();
-        let Meta { dtype, interval, .. } = &node.meta;
-        let Interval::Integer { low, high } = *interval else {
-            return Err(Error::invalid(format!("cannot apply lookup: the raster is {dtype}, not one of integers")));
-        };
-        if low < 0 || high >= table.len() as i128 {
-            return Err(Error::invalid(format!(
-                "cannot apply lookup: pixels of {dtype} have values in {interval}, and the table has {} entries, from 0; \
+        located(|| {
+            let node = self.node()?;
+            let Values(table) = table.into();
+            let Meta { dtype, interval, .. } = &node.meta;
+            let Interval::Integer { low, high } = *interval else {
+                return Err(Error::invalid(format!("cannot apply lookup: the raster is {dtype}, not one of integers")));
+            };
+            if low < 0 || high >= table.len() as i128 {
+                return Err(Error::invalid(format!(
+                    "cannot apply lookup: pixels of {dtype} have values in {interval}, and the table has {} entries, from 0; \
                  clamp the raster first, or use reclassify",
-                table.len()
-            )));
-        }
-        let (dtype, table) = common_literals("lookup", &table)?;
-        entries("lookup", node, dtype, table.into_iter().map(Some).collect())
+                    table.len()
+                )));
+            }
+            let (dtype, table) = common_literals("lookup", &table)?;
+            entries("lookup", node, dtype, table.into_iter().map(Some).collect())
+        })
     }
 
     /// How many of `edges` are at most each pixel: 0 below the first, their count from the last on and at NaN, as NumPy's
@@ -168,20 +171,23 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where the edges do not increase or one is NaN, and for a bool raster.
     #[doc(alias = "searchsorted")]
+    #[track_caller]
     pub fn digitize(&self, edges: impl Into<Values>) -> Result<Self> {
-        let node = self.node()?;
-        let Values(edges) = edges.into();
-        edges.iter().try_for_each(|edge| number("digitize", *edge))?;
-        let falls = |pair: &&[Scalar]| compare(pair[0], pair[1]) != Some(Ordering::Less);
-        if let Some(pair) = edges.windows(2).find(falls) {
-            return Err(Error::invalid(format!(
-                "cannot apply digitize: edges must increase, and {} is followed by {}",
-                pair[0], pair[1]
-            )));
-        }
-        check_numbers("digitize", node)?;
-        let fitted = edges.iter().filter_map(|edge| cut(node.meta.dtype, *edge, false)).collect();
-        digits("digitize", node, fitted, edges.len(), false)
+        located(|| {
+            let node = self.node()?;
+            let Values(edges) = edges.into();
+            edges.iter().try_for_each(|edge| number("digitize", *edge))?;
+            let falls = |pair: &&[Scalar]| compare(pair[0], pair[1]) != Some(Ordering::Less);
+            if let Some(pair) = edges.windows(2).find(falls) {
+                return Err(Error::invalid(format!(
+                    "cannot apply digitize: edges must increase, and {} is followed by {}",
+                    pair[0], pair[1]
+                )));
+            }
+            check_numbers("digitize", node)?;
+            let fitted = edges.iter().filter_map(|edge| cut(node.meta.dtype, *edge, false)).collect();
+            digits("digitize", node, fitted, edges.len(), false)
+        })
     }
 
     /// For each pixel the value of the first class that has it, and `otherwise` where none does: a number,
@@ -205,36 +211,39 @@ impl LazyRaster {
     /// hold or that is nodata; where no dtype holds all new values; for a bool raster; as
     /// [`if_else`](Self::if_else) where `otherwise` is a raster.
     #[doc(alias = "recode")]
+    #[track_caller]
     pub fn reclassify(
         &self,
         classes: impl IntoIterator<Item = (impl Into<ValueRange>, impl Into<Scalar>)>,
         otherwise: impl Into<Fill>,
     ) -> Result<Self> {
-        let node = self.node()?;
-        let (ranges, mut values): (Vec<_>, Vec<_>) =
-            classes.into_iter().map(|(range, value)| (range.into(), value.into())).unzip();
-        check_numbers("reclassify", node)?;
-        check_ranges(&node.meta, &ranges)?;
-        let bins = Bins::new(node.meta.dtype, &ranges);
-        let otherwise = otherwise.into();
-        if let Fill::Value(value) = otherwise {
-            values.push(value);
-        }
-        let (dtype, values) = common_literals("reclassify", &values)?;
-        let rest = match &otherwise {
-            Fill::Value(_) => values.last().copied(),
-            Fill::Nodata => None,
-            // What stands there is not seen.
-            Fill::Raster(_) => values.first().copied(),
-        };
-        let classes = bins.entries(node, dtype, |class| class.map_or(rest, |class| Some(values[class])))?;
-        let Fill::Raster(other) = otherwise else { return Ok(classes) };
-        let matched = bins.entries(node, DType::Bool, |class| Some(Scalar::Bool(class.is_some())))?;
-        let kept = match node.meta.nodata {
-            None => matched,
-            Some(_) => (matched | !self.valid()?).check()?,
-        };
-        kept.if_else(&classes, other)
+        located(|| {
+            let node = self.node()?;
+            let (ranges, mut values): (Vec<_>, Vec<_>) =
+                classes.into_iter().map(|(range, value)| (range.into(), value.into())).unzip();
+            check_numbers("reclassify", node)?;
+            check_ranges(&node.meta, &ranges)?;
+            let bins = Bins::new(node.meta.dtype, &ranges);
+            let otherwise = otherwise.into();
+            if let Fill::Value(value) = otherwise {
+                values.push(value);
+            }
+            let (dtype, values) = common_literals("reclassify", &values)?;
+            let rest = match &otherwise {
+                Fill::Value(_) => values.last().copied(),
+                Fill::Nodata => None,
+                // What stands there is not seen.
+                Fill::Raster(_) => values.first().copied(),
+            };
+            let classes = bins.entries(node, dtype, |class| class.map_or(rest, |class| Some(values[class])))?;
+            let Fill::Raster(other) = otherwise else { return Ok(classes) };
+            let matched = bins.entries(node, DType::Bool, |class| Some(Scalar::Bool(class.is_some())))?;
+            let kept = match node.meta.nodata {
+                None => matched,
+                Some(_) => (matched | !self.valid()?).check()?,
+            };
+            kept.if_else(&classes, other)
+        })
     }
 }
 

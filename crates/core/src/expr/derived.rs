@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::select::literals_dtype;
 use super::{Fill, LazyRaster, Term};
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 
 impl LazyRaster {
     /// Pixels below `low` become `low`, those above `high` become `high`; of integers the dtype is the smallest that holds
@@ -21,14 +21,17 @@ impl LazyRaster {
     /// # Errors
     /// As [`minimum`](Self::minimum); also where `low` and `high` are literals of which the first is the greater.
     #[doc(alias = "clip")]
+    #[track_caller]
     pub fn clamp(&self, low: impl Into<Term>, high: impl Into<Term>) -> Result<Self> {
-        let (low, high) = (low.into(), high.into());
-        if let (Term::Value(low), Term::Value(high)) = (&low, &high)
-            && low.to_f64() > high.to_f64()
-        {
-            return Err(Error::invalid(format!("cannot apply clamp: {low} is greater than {high}")));
-        }
-        self.maximum(low)?.minimum(high)
+        located(|| {
+            let (low, high) = (low.into(), high.into());
+            if let (Term::Value(low), Term::Value(high)) = (&low, &high)
+                && low.to_f64() > high.to_f64()
+            {
+                return Err(Error::invalid(format!("cannot apply clamp: {low} is greater than {high}")));
+            }
+            self.maximum(low)?.minimum(high)
+        })
     }
 
     /// Nodata pixels become `value`, and the result has no nodata.
@@ -36,13 +39,16 @@ impl LazyRaster {
     /// # Errors
     /// As [`where_`](Self::where_).
     #[doc(alias = "fillna")]
+    #[track_caller]
     pub fn fill_nodata(&self, value: impl Into<Scalar>) -> Result<Self> {
-        let (meta, value) = (self.meta()?, value.into());
-        value.fit(meta.dtype).map_err(|error| error.while_doing("cannot apply fill_nodata"))?;
-        match meta.nodata {
-            None => Ok(self.clone()),
-            Some(_) => self.without_nodata()?.where_(&self.valid()?, value),
-        }
+        located(|| {
+            let (meta, value) = (self.meta()?, value.into());
+            value.fit(meta.dtype).map_err(|error| error.while_doing("cannot apply fill_nodata"))?;
+            match meta.nodata {
+                None => Ok(self.clone()),
+                Some(_) => self.without_nodata()?.where_(&self.valid()?, value),
+            }
+        })
     }
 
     /// Whether each pixel is NaN: never of integers, nor of nodata.
@@ -50,8 +56,9 @@ impl LazyRaster {
     /// # Errors
     /// That of a failed operator before.
     #[doc(alias = "isnan")]
+    #[track_caller]
     pub fn is_nan(&self) -> Result<Self> {
-        self.ne(self)
+        located(|| self.ne(self))
     }
 
     /// Whether each pixel is valid, not NaN and not infinite.
@@ -59,11 +66,12 @@ impl LazyRaster {
     /// # Errors
     /// That of a failed operator before.
     #[doc(alias = "isfinite")]
+    #[track_caller]
     pub fn is_finite(&self) -> Result<Self> {
-        match self.meta()?.dtype.is_float() {
+        located(|| match self.meta()?.dtype.is_float() {
             true => self.abs()?.lt(f64::INFINITY),
             false => self.valid(),
-        }
+        })
     }
 
     /// Bits `range` of each pixel, counted from the lowest, as an unsigned integer: fields of quality bands.
@@ -78,55 +86,67 @@ impl LazyRaster {
     ///
     /// # Errors
     /// `InvalidInput` where the raster is not one of integers, or the range is empty or reaches beyond its dtype.
+    #[track_caller]
     pub fn bits(&self, range: Range<u32>) -> Result<Self> {
-        let dtype = self.meta()?.dtype;
-        let width = 8 * dtype.size() as u32;
-        if !dtype.is_integer() {
-            return Err(Error::invalid(format!("cannot apply bits: the raster is {dtype}, not one of integers")));
-        }
-        let Range { start, end } = range;
-        if start >= end || end > width || end - start > 63 {
-            return Err(Error::invalid(format!(
-                "cannot apply bits: {start}..{end} are not bits of {dtype}, which has bits 0..{width}"
-            )));
-        }
-        // Rounded down, so that it is right for negative integers, too.
-        let shifted = if start == 0 { self.clone() } else { self.shr(start)? };
-        // All bits of a signed integer are another number than it is.
-        let is_all = end - start == width && dtype.integer_range().is_some_and(|(least, _)| least == 0);
-        if is_all { Ok(shifted) } else { shifted.rem(power_of_two(end - start)) }
+        located(|| {
+            let dtype = self.meta()?.dtype;
+            let width = 8 * dtype.size() as u32;
+            if !dtype.is_integer() {
+                return Err(Error::invalid(format!("cannot apply bits: the raster is {dtype}, not one of integers")));
+            }
+            let Range { start, end } = range;
+            if start >= end || end > width || end - start > 63 {
+                return Err(Error::invalid(format!(
+                    "cannot apply bits: {start}..{end} are not bits of {dtype}, which has bits 0..{width}"
+                )));
+            }
+            // Rounded down, so that it is right for negative integers, too.
+            let shifted = if start == 0 { self.clone() } else { self.shr(start)? };
+            // All bits of a signed integer are another number than it is.
+            let is_all = end - start == width && dtype.integer_range().is_some_and(|(least, _)| least == 0);
+            if is_all { Ok(shifted) } else { shifted.rem(power_of_two(end - start)) }
+        })
     }
 
     /// Whether bit `index`, counted from the lowest, is set; false at nodata.
     ///
     /// # Errors
     /// As [`bits`](Self::bits).
+    #[track_caller]
     pub fn bit(&self, index: u32) -> Result<Self> {
-        let bit = self.bits(index..index.saturating_add(1))?;
-        // Nodata can be any value, 1 among them, if no bit can have it.
-        bit.compare(super::CompareOp::Gt, 0).or_else(|_| bit.compare(super::CompareOp::Eq, 1))
+        located(|| {
+            let bit = self.bits(index..index.saturating_add(1))?;
+            // Nodata can be any value, 1 among them, if no bit can have it.
+            bit.compare(super::CompareOp::Gt, 0).or_else(|_| bit.compare(super::CompareOp::Eq, 1))
+        })
     }
 
     /// Each pixel times 2 to the power of `bits`, in the smallest dtype that holds it: no bit is lost.
     ///
     /// # Errors
     /// `InvalidInput` where the raster is not one of integers, for more than 63 bits, and where 64 do not hold the result.
+    #[track_caller]
     pub fn shl(&self, bits: u32) -> Result<Self> {
-        self.check_shift("<<", bits)?;
-        self.mul(power_of_two(bits))
+        located(|| {
+            self.check_shift("<<", bits)?;
+            self.mul(power_of_two(bits))
+        })
     }
 
     /// Each pixel divided by 2 to the power of `bits`, rounded down.
     ///
     /// # Errors
     /// `InvalidInput` where the raster is not one of integers, and for more than 63 bits.
+    #[track_caller]
     pub fn shr(&self, bits: u32) -> Result<Self> {
-        self.check_shift(">>", bits)?;
-        match (self.meta()?.dtype, bits) {
-            // No dtype holds 2⁶³ beside negative integers: rounded down twice is rounded down.
-            (DType::I64, 63) => self.floor_div(power_of_two(62))?.floor_div(2),
-            _ => self.floor_div(power_of_two(bits)),
-        }
+        located(|| {
+            self.check_shift(">>", bits)?;
+            match (self.meta()?.dtype, bits) {
+                // No dtype holds 2⁶³ beside negative integers: rounded down twice is rounded down.
+                (DType::I64, 63) => self.floor_div(power_of_two(62))?.floor_div(2),
+                _ => self.floor_div(power_of_two(bits)),
+            }
+        })
     }
 
     fn check_shift(&self, symbol: &str, bits: u32) -> Result<()> {
@@ -144,8 +164,9 @@ impl LazyRaster {
     ///
     /// # Errors
     /// As [`mul`](Self::mul).
+    #[track_caller]
     pub fn scale_offset(&self, scale: f64, offset: f64) -> Result<Self> {
-        self.mul(scale)?.add(offset)
+        located(|| self.mul(scale)?.add(offset))
     }
 
     /// `(self - other) / (self + other)`, from -1 to 1 where both are not negative: of near infrared and red the
@@ -162,8 +183,9 @@ impl LazyRaster {
     /// # Errors
     /// As [`sub`](Self::sub).
     #[doc(alias = "ndvi")]
+    #[track_caller]
     pub fn normalized_difference(&self, other: &Self) -> Result<Self> {
-        self.sub(other)?.div(&self.add(other)?)
+        located(|| self.sub(other)?.div(&self.add(other)?))
     }
 }
 
@@ -219,23 +241,29 @@ impl Then {
     ///
     /// # Errors
     /// As [`if_else`](LazyRaster::if_else).
+    #[track_caller]
     pub fn otherwise(self, value: impl Into<Fill>) -> Result<LazyRaster> {
-        let mut rest = value.into();
-        let literal = |fill: &Fill| match fill {
-            Fill::Value(value) => Some(*value),
-            Fill::Nodata | Fill::Raster(_) => None,
-        };
-        let literals: Option<Vec<_>> = self.known.iter().map(|(_, fill)| fill).chain([&rest]).map(literal).collect();
-        let dtype = literals.map(|literals| literals_dtype("when", &literals)).transpose()?;
-        for (condition, value) in self.known.into_iter().rev() {
-            rest = Fill::Raster(match (&value, &rest, dtype) {
-                (Fill::Value(value), Fill::Value(rest), Some(dtype)) => condition.if_else_of(dtype, *value, *rest)?,
-                _ => condition.if_else(value, rest)?,
-            });
-        }
-        match rest {
-            Fill::Raster(raster) => Ok(raster),
-            Fill::Value(_) | Fill::Nodata => unreachable!("there is a condition at least"),
-        }
+        located(|| {
+            let mut rest = value.into();
+            let literal = |fill: &Fill| match fill {
+                Fill::Value(value) => Some(*value),
+                Fill::Nodata | Fill::Raster(_) => None,
+            };
+            let literals: Option<Vec<_>> =
+                self.known.iter().map(|(_, fill)| fill).chain([&rest]).map(literal).collect();
+            let dtype = literals.map(|literals| literals_dtype("when", &literals)).transpose()?;
+            for (condition, value) in self.known.into_iter().rev() {
+                rest = Fill::Raster(match (&value, &rest, dtype) {
+                    (Fill::Value(value), Fill::Value(rest), Some(dtype)) => {
+                        condition.if_else_of(dtype, *value, *rest)?
+                    }
+                    _ => condition.if_else(value, rest)?,
+                });
+            }
+            match rest {
+                Fill::Raster(raster) => Ok(raster),
+                Fill::Value(_) | Fill::Nodata => unreachable!("there is a condition at least"),
+            }
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::node::{CompareOp, Node, Op, Overflow};
 use super::{LazyRaster, Term, Values};
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::interval::Interval;
 use crate::meta::Meta;
 use crate::shape::Dim;
@@ -24,59 +24,68 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where a value is not one that the dtype can hold, or is the raster's nodata.
     #[doc(alias = "in")]
+    #[track_caller]
     pub fn isin(&self, values: impl Into<Values>) -> Result<Self> {
-        let node = self.node()?;
-        let fitted: Result<Vec<_>> =
-            values.into().0.into_iter().map(|value| comparable(&node.meta, value, "isin")).collect();
-        Ok(Self::build(Op::IsIn(fitted?.into()), vec![Arc::clone(node)], bool_meta(&node.meta)))
+        located(|| {
+            let node = self.node()?;
+            let fitted: Result<Vec<_>> =
+                values.into().0.into_iter().map(|value| comparable(&node.meta, value, "isin")).collect();
+            Ok(Self::build(Op::IsIn(fitted?.into()), vec![Arc::clone(node)], bool_meta(&node.meta)))
+        })
     }
 
     /// `pixel < other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
+    #[track_caller]
     pub fn lt(&self, other: impl Into<Term>) -> Result<Self> {
-        self.compare(CompareOp::Lt, other)
+        located(|| self.compare(CompareOp::Lt, other))
     }
 
     /// `pixel <= other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
+    #[track_caller]
     pub fn le(&self, other: impl Into<Term>) -> Result<Self> {
-        self.compare(CompareOp::Le, other)
+        located(|| self.compare(CompareOp::Le, other))
     }
 
     /// `pixel > other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
+    #[track_caller]
     pub fn gt(&self, other: impl Into<Term>) -> Result<Self> {
-        self.compare(CompareOp::Gt, other)
+        located(|| self.compare(CompareOp::Gt, other))
     }
 
     /// `pixel >= other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
+    #[track_caller]
     pub fn ge(&self, other: impl Into<Term>) -> Result<Self> {
-        self.compare(CompareOp::Ge, other)
+        located(|| self.compare(CompareOp::Ge, other))
     }
 
     /// `pixel == other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
+    #[track_caller]
     pub fn eq(&self, other: impl Into<Term>) -> Result<Self> {
-        self.compare(CompareOp::Eq, other)
+        located(|| self.compare(CompareOp::Eq, other))
     }
 
     /// `pixel != other`, which is a literal or another raster; false at nodata.
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
+    #[track_caller]
     pub fn ne(&self, other: impl Into<Term>) -> Result<Self> {
-        self.compare(CompareOp::Ne, other)
+        located(|| self.compare(CompareOp::Ne, other))
     }
 
     pub(super) fn compare_value(&self, op: CompareOp, value: Scalar) -> Result<Self> {
@@ -92,10 +101,13 @@ impl LazyRaster {
     ///
     /// # Errors
     /// That of a failed operator before.
+    #[track_caller]
     pub fn valid(&self) -> Result<Self> {
-        let node = self.node()?;
-        let op = Op::Valid { nodata: node.meta.nodata };
-        Ok(Self::build(op, vec![Arc::clone(node)], bool_meta(&node.meta)))
+        located(|| {
+            let node = self.node()?;
+            let op = Op::Valid { nodata: node.meta.nodata };
+            Ok(Self::build(op, vec![Arc::clone(node)], bool_meta(&node.meta)))
+        })
     }
 
     /// Pixels as another dtype; nodata is carried over. See [`Overflow`] for values that do not fit.
@@ -103,14 +115,17 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where the new dtype cannot hold the nodata value, or where saturating or wrapping could give it.
     #[doc(alias = "astype")]
+    #[track_caller]
     pub fn cast(&self, dtype: DType, overflow: Overflow) -> Result<Self> {
-        let node = self.node()?;
-        let meta = &node.meta;
-        let nodata = meta.nodata.map(|nodata| cast_nodata(meta, nodata, dtype, overflow)).transpose()?;
-        let interval =
-            if meta.interval.fits(dtype) && !dtype.is_float() { meta.interval } else { Interval::of_dtype(dtype) };
-        let out = Meta { dtype, nodata, interval, ..meta.clone() };
-        Ok(Self::build(Op::Cast { dtype, overflow, nodata: meta.nodata }, vec![Arc::clone(node)], out))
+        located(|| {
+            let node = self.node()?;
+            let meta = &node.meta;
+            let nodata = meta.nodata.map(|nodata| cast_nodata(meta, nodata, dtype, overflow)).transpose()?;
+            let interval =
+                if meta.interval.fits(dtype) && !dtype.is_float() { meta.interval } else { Interval::of_dtype(dtype) };
+            let out = Meta { dtype, nodata, interval, ..meta.clone() };
+            Ok(Self::build(Op::Cast { dtype, overflow, nodata: meta.nodata }, vec![Arc::clone(node)], out))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::elementwise::meet;
 use super::node::{Node, Op};
 use super::select::{common_dtype, fit_raster};
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::grid::Grid;
 use crate::interval::Interval;
 use crate::meta::Meta;
@@ -46,11 +46,14 @@ pub enum Boundary {
 /// # Errors
 /// `InvalidInput` where there is none, one has the axis already, shapes or grids differ, no dtype holds the pixels of all,
 /// or the pixels of one could be taken for nodata.
+#[track_caller]
 pub fn stack<R: Borrow<LazyRaster>>(rasters: impl IntoIterator<Item = R>, dim: Dim) -> Result<LazyRaster> {
-    let with_axis =
-        |raster: R| raster.borrow().insert_axis(dim).map_err(|error| error.while_doing("cannot apply stack"));
-    let rasters = rasters.into_iter().map(with_axis).collect::<Result<Vec<_>>>()?;
-    side_by_side("stack", &rasters, dim)
+    located(|| {
+        let with_axis =
+            |raster: R| raster.borrow().insert_axis(dim).map_err(|error| error.while_doing("cannot apply stack"));
+        let rasters = rasters.into_iter().map(with_axis).collect::<Result<Vec<_>>>()?;
+        side_by_side("stack", &rasters, dim)
+    })
 }
 
 /// Rasters one after the other along an axis that all have; along Y and X each must lie where the one before ends.
@@ -68,9 +71,12 @@ pub fn stack<R: Borrow<LazyRaster>>(rasters: impl IntoIterator<Item = R>, dim: D
 /// # Errors
 /// `InvalidInput` as [`stack`]; also where one lacks the axis, or lies elsewhere on the ground.
 #[doc(alias = "concatenate")]
+#[track_caller]
 pub fn concat<R: Borrow<LazyRaster>>(rasters: impl IntoIterator<Item = R>, dim: Dim) -> Result<LazyRaster> {
-    let rasters: Vec<LazyRaster> = rasters.into_iter().map(|raster| raster.borrow().clone()).collect();
-    side_by_side("concat", &rasters, dim)
+    located(|| {
+        let rasters: Vec<LazyRaster> = rasters.into_iter().map(|raster| raster.borrow().clone()).collect();
+        side_by_side("concat", &rasters, dim)
+    })
 }
 
 fn side_by_side(operation: &'static str, rasters: &[LazyRaster], dim: Dim) -> Result<LazyRaster> {
@@ -181,15 +187,18 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where the raster has no nodata or cannot hold the constant, more pixels are to be reflected than there
     /// are, or the result is too large.
+    #[track_caller]
     pub fn pad(&self, rows: [usize; 2], columns: [usize; 2], boundary: Boundary) -> Result<Self> {
-        let node = self.node()?;
-        let [_, _, height, width] = node.meta.shape;
-        let grid = node.meta.grid.as_deref().map(|grid| {
-            let affine = grid.affine.shifted(-(columns[0] as f64), -(rows[0] as f64));
-            let (height, width) = (height + rows[0] + rows[1], width + columns[0] + columns[1]);
-            Arc::new(Grid { affine, width, height, crs: grid.crs.clone() })
-        });
-        self.padded("pad", [rows, columns], boundary, grid)
+        located(|| {
+            let node = self.node()?;
+            let [_, _, height, width] = node.meta.shape;
+            let grid = node.meta.grid.as_deref().map(|grid| {
+                let affine = grid.affine.shifted(-(columns[0] as f64), -(rows[0] as f64));
+                let (height, width) = (height + rows[0] + rows[1], width + columns[0] + columns[1]);
+                Arc::new(Grid { affine, width, height, crs: grid.crs.clone() })
+            });
+            self.padded("pad", [rows, columns], boundary, grid)
+        })
     }
 
     /// Every pixel so many rows further down, and columns to the right, or up and left where negative; the grid stays.
@@ -198,16 +207,19 @@ impl LazyRaster {
     ///
     /// # Errors
     /// `InvalidInput` as [`pad`](Self::pad).
+    #[track_caller]
     pub fn shift(&self, rows: isize, columns: isize, boundary: Boundary) -> Result<Self> {
-        let node = self.node()?;
-        let beyond = |by: isize| [by.max(0).unsigned_abs(), by.min(0).unsigned_abs()];
-        let (rows, columns) = (beyond(rows), beyond(columns));
-        let padded = self.padded("shift", [rows, columns], boundary, None)?;
-        let padded = padded.node()?;
-        let kept = Region { start: [0, 0, rows[1], columns[1]], shape: node.meta.shape };
-        let Meta { shape, chunks, ref grid, .. } = node.meta;
-        let meta = Meta { shape, chunks, grid: grid.clone(), ..padded.meta.clone() };
-        Ok(Self::view(padded, "shift", View::window(&kept), meta))
+        located(|| {
+            let node = self.node()?;
+            let beyond = |by: isize| [by.max(0).unsigned_abs(), by.min(0).unsigned_abs()];
+            let (rows, columns) = (beyond(rows), beyond(columns));
+            let padded = self.padded("shift", [rows, columns], boundary, None)?;
+            let padded = padded.node()?;
+            let kept = Region { start: [0, 0, rows[1], columns[1]], shape: node.meta.shape };
+            let Meta { shape, chunks, ref grid, .. } = node.meta;
+            let meta = Meta { shape, chunks, grid: grid.clone(), ..padded.meta.clone() };
+            Ok(Self::view(padded, "shift", View::window(&kept), meta))
+        })
     }
 
     /// With `amounts` of pixels before and after along Y and X.

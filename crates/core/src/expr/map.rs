@@ -7,7 +7,7 @@ use super::elementwise::meet;
 use super::node::Op;
 use crate::buffer::Pixel;
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::interval::Interval;
 use crate::meta::Meta;
 use crate::pixelwise::{Mapped, PixelKernel};
@@ -38,20 +38,23 @@ impl LazyRaster {
     /// `InvalidInput` where the raster's dtype is not the closure's, or the result's dtype cannot hold its nodata.
     #[doc(alias = "apply")]
     #[doc(alias = "apply_ufunc")]
+    #[track_caller]
     pub fn map<T: Pixel, O: Pixel>(
         &self,
         name: impl Into<String>,
         closure: impl Fn(&[T], &mut [O]) + Send + Sync + 'static,
     ) -> Result<Self> {
-        let (meta, name) = (self.meta()?, name.into());
-        if meta.dtype != T::DTYPE {
-            return Err(Error::invalid(format!(
-                "cannot apply map {name}: the raster is {}, the closure takes {}; cast it first",
-                meta.dtype,
-                T::DTYPE
-            )));
-        }
-        Self::pixelwise(Arc::new(Mapped::new(name, closure)), &[self], O::DTYPE)
+        located(|| {
+            let (meta, name) = (self.meta()?, name.into());
+            if meta.dtype != T::DTYPE {
+                return Err(Error::invalid(format!(
+                    "cannot apply map {name}: the raster is {}, the closure takes {}; cast it first",
+                    meta.dtype,
+                    T::DTYPE
+                )));
+            }
+            Self::pixelwise(Arc::new(Mapped::new(name, closure)), &[self], O::DTYPE)
+        })
     }
 
     /// What a kernel of one's own makes of the pixels of rasters in the same place: a raster of this dtype. They meet as
@@ -89,22 +92,25 @@ impl LazyRaster {
     ///
     /// # Errors
     /// `InvalidInput` where there is no raster, shapes or grids differ, or the dtype can hold the nodata of none.
+    #[track_caller]
     pub fn pixelwise(kernel: Arc<dyn PixelKernel>, rasters: &[&Self], dtype: DType) -> Result<Self> {
-        let name = kernel.name();
-        let inputs = rasters.iter().map(|raster| raster.node().map(Arc::clone)).collect::<Result<Vec<_>>>()?;
-        let Some((first, others)) = inputs.split_first() else {
-            return Err(Error::invalid(format!("cannot apply {name}: there is no raster")));
-        };
-        let met = others.iter().try_fold(first.meta.clone(), |meta, other| meet(&name, &meta, &other.meta))?;
-        let nodata: Vec<_> = inputs.iter().map(|input| input.meta.nodata).collect();
-        let blank = blank(&name, &nodata, dtype)?;
-        let mut interval = Interval::of_dtype(dtype);
-        if let Some(blank) = blank {
-            interval = interval.without(blank);
-        }
-        let meta = Meta { dtype, nodata: blank, interval, ..met };
-        check_addressable(meta.shape, dtype.size())?;
-        Ok(Self::build(Op::Map { kernel, nodata: nodata.into() }, inputs, meta))
+        located(|| {
+            let name = kernel.name();
+            let inputs = rasters.iter().map(|raster| raster.node().map(Arc::clone)).collect::<Result<Vec<_>>>()?;
+            let Some((first, others)) = inputs.split_first() else {
+                return Err(Error::invalid(format!("cannot apply {name}: there is no raster")));
+            };
+            let met = others.iter().try_fold(first.meta.clone(), |meta, other| meet(&name, &meta, &other.meta))?;
+            let nodata: Vec<_> = inputs.iter().map(|input| input.meta.nodata).collect();
+            let blank = blank(&name, &nodata, dtype)?;
+            let mut interval = Interval::of_dtype(dtype);
+            if let Some(blank) = blank {
+                interval = interval.without(blank);
+            }
+            let meta = Meta { dtype, nodata: blank, interval, ..met };
+            check_addressable(meta.shape, dtype.size())?;
+            Ok(Self::build(Op::Map { kernel, nodata: nodata.into() }, inputs, meta))
+        })
     }
 }
 

@@ -60,9 +60,9 @@ impl LazyRaster {
     }
 
     /// A handle that carries `error`, with the place in the user's program where it arose.
-    pub(crate) fn failed(error: Error, place: &Location<'_>) -> Self {
+    pub(crate) fn failed(error: Error, place: &'static Location<'static>) -> Self {
         let message = format!("{error} (in the expression at {}:{})", place.file(), place.line());
-        Self(Err(Error::with_source(error.kind(), message, error)))
+        Self(Err(Error::with_source(error.kind(), message, error).of_operator(place)))
     }
 
     /// The node of the expression.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::LazyRaster;
 use super::join::{join, too_large, unified};
 use super::node::Node;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::grid::Grid;
 use crate::meta::Meta;
 use crate::shape::{Dim, Region, check_addressable};
@@ -57,26 +57,29 @@ pub enum Overlap {
 /// shifted or of another size by more than 1e-6 of a pixel), bands differ in count, there are pixels that no raster covers
 /// and no nodata, or, without nodata, rasters overlap that are to be put together otherwise than first or last.
 #[doc(alias = "merge")]
+#[track_caller]
 pub fn mosaic<R: Borrow<LazyRaster>>(rasters: impl IntoIterator<Item = R>, overlap: Overlap) -> Result<LazyRaster> {
-    let rasters: Vec<LazyRaster> = rasters.into_iter().map(|raster| raster.borrow().clone()).collect();
-    let (nodes, meta) = unified("mosaic", &rasters)?;
-    for (index, node) in nodes.iter().enumerate() {
-        if node.meta.dims != meta.dims || node.meta.shape[1] != meta.shape[1] || node.meta.dims.has(Dim::Time) {
-            return Err(Error::invalid(format!(
-                "cannot apply mosaic: raster {index} has the axes {} with {} bands, the first {} with {}; \
+    located(|| {
+        let rasters: Vec<LazyRaster> = rasters.into_iter().map(|raster| raster.borrow().clone()).collect();
+        let (nodes, meta) = unified("mosaic", &rasters)?;
+        for (index, node) in nodes.iter().enumerate() {
+            if node.meta.dims != meta.dims || node.meta.shape[1] != meta.shape[1] || node.meta.dims.has(Dim::Time) {
+                return Err(Error::invalid(format!(
+                    "cannot apply mosaic: raster {index} has the axes {} with {} bands, the first {} with {}; \
                  all must have the same, and none Time, which over makes one of",
-                node.meta.dims, node.meta.shape[1], meta.dims, meta.shape[1]
-            )));
+                    node.meta.dims, node.meta.shape[1], meta.dims, meta.shape[1]
+                )));
+            }
         }
-    }
-    let (places, grid) = places(&nodes)?;
-    let mut meta = Meta { grid: Some(Arc::new(grid.clone())), ..meta };
-    (meta.shape[2], meta.shape[3]) = (grid.height, grid.width);
-    check_addressable(meta.shape, meta.dtype.size()).map_err(|_| too_large("mosaic"))?;
-    match meta.nodata {
-        None => covered(&nodes, &places, overlap, meta),
-        Some(_) => layered(nodes, &places, overlap, meta),
-    }
+        let (places, grid) = places(&nodes)?;
+        let mut meta = Meta { grid: Some(Arc::new(grid.clone())), ..meta };
+        (meta.shape[2], meta.shape[3]) = (grid.height, grid.width);
+        check_addressable(meta.shape, meta.dtype.size()).map_err(|_| too_large("mosaic"))?;
+        match meta.nodata {
+            None => covered(&nodes, &places, overlap, meta),
+            Some(_) => layered(nodes, &places, overlap, meta),
+        }
+    })
 }
 
 /// Where each raster lies in an array that covers them all, and the grid of that.

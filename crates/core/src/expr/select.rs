@@ -6,7 +6,7 @@ use super::LazyRaster;
 use super::elementwise::{condition, meet};
 use super::node::{Node, Op, Operand, Overflow, list};
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::interval::Interval;
 use crate::meta::Meta;
 
@@ -55,8 +55,9 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where `cond` is not bool, shapes or grids differ, the fill is not a value of the dtype, or
     /// another raster's pixels do not fit the dtype or could be taken for nodata.
+    #[track_caller]
     pub fn mask(&self, cond: &Self, fill: impl Into<Fill>) -> Result<Self> {
-        self.replace_where("mask", cond, fill.into(), true)
+        located(|| self.replace_where("mask", cond, fill.into(), true))
     }
 
     /// This raster where `cond` is true, `other` elsewhere, as xarray's `where`; dtype and nodata stay.
@@ -64,8 +65,9 @@ impl LazyRaster {
     /// # Errors
     /// As [`mask`](Self::mask).
     #[doc(alias = "where")]
+    #[track_caller]
     pub fn where_(&self, cond: &Self, other: impl Into<Fill>) -> Result<Self> {
-        self.replace_where("where_", cond, other.into(), false)
+        located(|| self.replace_where("where_", cond, other.into(), false))
     }
 
     /// `a` where this bool raster is true, `b` elsewhere.
@@ -75,19 +77,22 @@ impl LazyRaster {
     ///
     /// # Errors
     /// As [`mask`](Self::mask); also where no dtype holds both.
+    #[track_caller]
     pub fn if_else(&self, a: impl Into<Fill>, b: impl Into<Fill>) -> Result<Self> {
-        condition("if_else", self)?;
-        match (a.into(), b.into()) {
-            (Fill::Raster(a), Fill::Raster(b)) => {
-                let dtype = common_dtype("if_else", &[a.meta()?, b.meta()?])?;
-                let (a, b) = (a.widened(dtype)?, b.widened(dtype)?);
-                a.replace_where("if_else", self, Fill::Raster(b), false)
+        located(|| {
+            condition("if_else", self)?;
+            match (a.into(), b.into()) {
+                (Fill::Raster(a), Fill::Raster(b)) => {
+                    let dtype = common_dtype("if_else", &[a.meta()?, b.meta()?])?;
+                    let (a, b) = (a.widened(dtype)?, b.widened(dtype)?);
+                    a.replace_where("if_else", self, Fill::Raster(b), false)
+                }
+                (Fill::Raster(a), fill) => a.replace_where("if_else", self, fill, false),
+                (fill, Fill::Raster(b)) => b.replace_where("if_else", self, fill, true),
+                (Fill::Value(a), Fill::Value(b)) => self.if_else_of(literals_dtype("if_else", &[a, b])?, a, b),
+                _ => Err(Error::invalid("cannot apply if_else: neither branch is a raster that has a nodata value")),
             }
-            (Fill::Raster(a), fill) => a.replace_where("if_else", self, fill, false),
-            (fill, Fill::Raster(b)) => b.replace_where("if_else", self, fill, true),
-            (Fill::Value(a), Fill::Value(b)) => self.if_else_of(literals_dtype("if_else", &[a, b])?, a, b),
-            _ => Err(Error::invalid("cannot apply if_else: neither branch is a raster that has a nodata value")),
-        }
+        })
     }
 
     /// `a` where this is true, else `b`, both of which are values of the dtype.

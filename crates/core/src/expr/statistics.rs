@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::LazyRaster;
 use super::elementwise::meet;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::exec::Target;
 use crate::reduce::{Bins, Counting, Reduction};
 
@@ -34,9 +34,12 @@ impl LazyRaster {
     /// That of a failed operator before.
     #[doc(alias = "describe")]
     #[doc(alias = "zonal")]
+    #[track_caller]
     pub fn statistics(&self) -> Result<LazyStatistics> {
-        self.node()?;
-        Ok(LazyStatistics { raster: self.clone(), counting: Counting::None, zones: None })
+        located(|| {
+            self.node()?;
+            Ok(LazyStatistics { raster: self.clone(), counting: Counting::None, zones: None })
+        })
     }
 }
 
@@ -48,25 +51,31 @@ impl LazyStatistics {
     /// # Errors
     /// `InvalidInput` for floats, whose values are counted in [bins](Self::histogram).
     #[doc(alias = "unique")]
+    #[track_caller]
     pub fn value_counts(mut self) -> Result<Self> {
-        let dtype = self.raster.meta()?.dtype;
-        if dtype.is_float() {
-            return Err(Error::invalid(format!(
-                "cannot count the values of {dtype}: nearly every pixel has its own; count them in bins, by histogram"
-            )));
-        }
-        self.counting = Counting::Values;
-        Ok(self)
+        located(|| {
+            let dtype = self.raster.meta()?.dtype;
+            if dtype.is_float() {
+                return Err(Error::invalid(format!(
+                    "cannot count the values of {dtype}: nearly every pixel has its own; count them in bins, by histogram"
+                )));
+            }
+            self.counting = Counting::Values;
+            Ok(self)
+        })
     }
 
     /// Counts values in bins, too, instead of one by one.
     ///
     /// # Errors
     /// That of a failed operator before.
+    #[track_caller]
     pub fn histogram(mut self, bins: Bins) -> Result<Self> {
-        self.raster.node()?;
-        self.counting = Counting::Bins(bins);
-        Ok(self)
+        located(|| {
+            self.raster.node()?;
+            self.counting = Counting::Bins(bins);
+            Ok(self)
+        })
     }
 
     /// Tells pixels apart by their class, too: a raster of integers or bools on the same grid, of one band for all of
@@ -76,22 +85,25 @@ impl LazyStatistics {
     /// `InvalidInput` where the grids differ, or the classes are floats, or have Times or Bands that the raster has not.
     #[doc(alias = "zonal")]
     #[doc(alias = "groupby")]
+    #[track_caller]
     pub fn by(mut self, zones: &LazyRaster) -> Result<Self> {
-        let (own, classes) = (self.raster.meta()?, zones.meta()?);
-        if classes.dtype.is_float() {
-            return Err(Error::invalid(format!(
-                "cannot tell pixels apart by classes of {}; cast them to integers",
-                classes.dtype
-            )));
-        }
-        let meta = meet("statistics by class", own, classes)?;
-        if meta.shape != own.shape {
-            return Err(Error::invalid(
-                "cannot apply statistics by class: the classes have bands that the raster has not",
-            ));
-        }
-        self.zones = Some(zones.clone());
-        Ok(self)
+        located(|| {
+            let (own, classes) = (self.raster.meta()?, zones.meta()?);
+            if classes.dtype.is_float() {
+                return Err(Error::invalid(format!(
+                    "cannot tell pixels apart by classes of {}; cast them to integers",
+                    classes.dtype
+                )));
+            }
+            let meta = meet("statistics by class", own, classes)?;
+            if meta.shape != own.shape {
+                return Err(Error::invalid(
+                    "cannot apply statistics by class: the classes have bands that the raster has not",
+                ));
+            }
+            self.zones = Some(zones.clone());
+            Ok(self)
+        })
     }
 
     /// The raster whose pixels are told of.

@@ -8,7 +8,7 @@ use super::join::Boundary;
 use super::node::{Node, Op};
 use crate::area::{AxisFootprint, Footprint, Statistic, WindowKernel};
 use crate::dtype::{DType, Scalar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, located};
 use crate::interval::Interval;
 use crate::meta::Meta;
 use crate::shape::Dim;
@@ -44,29 +44,32 @@ impl LazyRaster {
     /// `InvalidInput` where a factor is 0, or there is no Band axis to coarsen.
     #[doc(alias = "downsample")]
     #[doc(alias = "aggregate")]
+    #[track_caller]
     pub fn coarsen(&self, factors: [usize; 3]) -> Result<Windows> {
-        let node = self.node()?;
-        let [band, y, x] = factors;
-        if factors.contains(&0) {
-            return Err(Error::invalid("cannot apply coarsen: a factor is 0"));
-        }
-        if band != 1 && !node.meta.dims.has(Dim::Band) {
-            return Err(Error::invalid("cannot apply coarsen: the raster has no band axis"));
-        }
-        let factors = [1, band, y, x];
-        let meta = &node.meta;
-        let shape = std::array::from_fn(|axis| meta.shape[axis].div_ceil(factors[axis]));
-        let meta = Meta {
-            shape,
-            chunks: std::array::from_fn(|axis| meta.chunks[axis].div_ceil(factors[axis]).min(shape[axis])),
-            grid: meta.grid.as_ref().map(|grid| Arc::new(grid.coarsened(y, x))),
-            ..meta.clone()
-        };
-        Ok(Windows {
-            name: format!("coarsen {band} × {y} × {x}"),
-            footprint: Footprint { axes: factors.map(AxisFootprint::every) },
-            node: Arc::clone(node),
-            meta,
+        located(|| {
+            let node = self.node()?;
+            let [band, y, x] = factors;
+            if factors.contains(&0) {
+                return Err(Error::invalid("cannot apply coarsen: a factor is 0"));
+            }
+            if band != 1 && !node.meta.dims.has(Dim::Band) {
+                return Err(Error::invalid("cannot apply coarsen: the raster has no band axis"));
+            }
+            let factors = [1, band, y, x];
+            let meta = &node.meta;
+            let shape = std::array::from_fn(|axis| meta.shape[axis].div_ceil(factors[axis]));
+            let meta = Meta {
+                shape,
+                chunks: std::array::from_fn(|axis| meta.chunks[axis].div_ceil(factors[axis]).min(shape[axis])),
+                grid: meta.grid.as_ref().map(|grid| Arc::new(grid.coarsened(y, x))),
+                ..meta.clone()
+            };
+            Ok(Windows {
+                name: format!("coarsen {band} × {y} × {x}"),
+                footprint: Footprint { axes: factors.map(AxisFootprint::every) },
+                node: Arc::clone(node),
+                meta,
+            })
         })
     }
 
@@ -83,24 +86,27 @@ impl LazyRaster {
     /// # Errors
     /// `InvalidInput` where the axis is absent, or is Y or X, which a raster cannot lose.
     #[doc(alias = "reduce")]
+    #[track_caller]
     pub fn over(&self, dim: Dim) -> Result<Windows> {
-        let node = self.node()?;
-        let meta = &node.meta;
-        if matches!(dim, Dim::Y | Dim::X) {
-            return Err(Error::invalid(format!("cannot apply over: a raster cannot lose {dim}; use coarsen")));
-        }
-        if !meta.dims.has(dim) {
-            return Err(Error::invalid(format!(
-                "cannot apply over: the raster has no {dim} axis, it has {}",
-                meta.dims
-            )));
-        }
-        let axis = dim.axis();
-        let mut footprint = Footprint { axes: [AxisFootprint::SAME; 4] };
-        footprint.axes[axis] = AxisFootprint::all(meta.shape[axis]);
-        let mut out = Meta { dims: meta.dims.without(dim), ..meta.clone() };
-        (out.shape[axis], out.chunks[axis]) = (1, 1);
-        Ok(Windows { name: format!("all along {dim}"), footprint, node: Arc::clone(node), meta: out })
+        located(|| {
+            let node = self.node()?;
+            let meta = &node.meta;
+            if matches!(dim, Dim::Y | Dim::X) {
+                return Err(Error::invalid(format!("cannot apply over: a raster cannot lose {dim}; use coarsen")));
+            }
+            if !meta.dims.has(dim) {
+                return Err(Error::invalid(format!(
+                    "cannot apply over: the raster has no {dim} axis, it has {}",
+                    meta.dims
+                )));
+            }
+            let axis = dim.axis();
+            let mut footprint = Footprint { axes: [AxisFootprint::SAME; 4] };
+            footprint.axes[axis] = AxisFootprint::all(meta.shape[axis]);
+            let mut out = Meta { dims: meta.dims.without(dim), ..meta.clone() };
+            (out.shape[axis], out.chunks[axis]) = (1, 1);
+            Ok(Windows { name: format!("all along {dim}"), footprint, node: Arc::clone(node), meta: out })
+        })
     }
 
     /// The window of so many rows and columns around each pixel; at edges, what the raster has of it.
@@ -117,20 +123,25 @@ impl LazyRaster {
     /// `InvalidInput` where a size is even: such a window has no middle.
     #[doc(alias = "rolling")]
     #[doc(alias = "neighborhood")]
+    #[track_caller]
     pub fn focal(&self, size: [usize; 2]) -> Result<Windows> {
-        let node = self.node()?;
-        let [rows, columns] = size;
-        if size.iter().any(|length| length.is_multiple_of(2)) {
-            return Err(Error::invalid(format!(
-                "cannot apply focal: a window of {rows} × {columns} pixels has no middle; both sizes must be odd"
-            )));
-        }
-        let around = |length: usize| AxisFootprint::around(length / 2, length / 2);
-        Ok(Windows {
-            name: format!("focal {rows} × {columns}"),
-            footprint: Footprint { axes: [AxisFootprint::SAME, AxisFootprint::SAME, around(rows), around(columns)] },
-            node: Arc::clone(node),
-            meta: node.meta.clone(),
+        located(|| {
+            let node = self.node()?;
+            let [rows, columns] = size;
+            if size.iter().any(|length| length.is_multiple_of(2)) {
+                return Err(Error::invalid(format!(
+                    "cannot apply focal: a window of {rows} × {columns} pixels has no middle; both sizes must be odd"
+                )));
+            }
+            let around = |length: usize| AxisFootprint::around(length / 2, length / 2);
+            Ok(Windows {
+                name: format!("focal {rows} × {columns}"),
+                footprint: Footprint {
+                    axes: [AxisFootprint::SAME, AxisFootprint::SAME, around(rows), around(columns)],
+                },
+                node: Arc::clone(node),
+                meta: node.meta.clone(),
+            })
         })
     }
 }
@@ -148,19 +159,22 @@ impl Windows {
     ///
     /// # Errors
     /// `InvalidInput` where the windows are side by side or along an axis; as [`pad`](LazyRaster::pad).
+    #[track_caller]
     pub fn with_boundary(self, boundary: Boundary) -> Result<Self> {
-        let axes = self.footprint.axes;
-        if axes.iter().any(|axis| *axis != AxisFootprint::around(axis.before, axis.before)) {
-            return Err(Error::invalid(format!(
-                "cannot apply with_boundary: {} has no windows that reach beyond the raster; focal has",
-                self.name
-            )));
-        }
-        let raster = LazyRaster(Ok(Arc::clone(&self.node)));
-        let around = [axes[2].before, axes[3].before].map(|around| [around, around]);
-        let padded = raster.padded("with_boundary", around, boundary, None)?;
-        let footprint = Footprint { axes: axes.map(|axis| AxisFootprint::onwards(axis.length())) };
-        Ok(Self { node: Arc::clone(padded.node()?), footprint, ..self })
+        located(|| {
+            let axes = self.footprint.axes;
+            if axes.iter().any(|axis| *axis != AxisFootprint::around(axis.before, axis.before)) {
+                return Err(Error::invalid(format!(
+                    "cannot apply with_boundary: {} has no windows that reach beyond the raster; focal has",
+                    self.name
+                )));
+            }
+            let raster = LazyRaster(Ok(Arc::clone(&self.node)));
+            let around = [axes[2].before, axes[3].before].map(|around| [around, around]);
+            let padded = raster.padded("with_boundary", around, boundary, None)?;
+            let footprint = Footprint { axes: axes.map(|axis| AxisFootprint::onwards(axis.length())) };
+            Ok(Self { node: Arc::clone(padded.node()?), footprint, ..self })
+        })
     }
 
     /// The mean of each window: `f32` where values lie within ±2²⁴ or are `f32`, else `f64`.
@@ -179,18 +193,23 @@ impl Windows {
     ///
     /// # Errors
     /// `InvalidInput` where a sum could be an integer beyond 64 bits.
+    #[track_caller]
     pub fn sum(&self) -> Result<LazyRaster> {
-        let input = &self.node.meta;
-        let Interval::Integer { low, high } = input.interval else {
-            // Any float can be a sum: none but NaN is left for nodata.
-            let nodata = input.nodata.map(|_| Scalar::Float(f64::NAN));
-            return Ok(self.statistic(Statistic::Sum, Meta { nodata, ..self.meta.clone() }));
-        };
-        let count = self.count_max();
-        let interval =
-            Interval::Integer { low: low.min(low.saturating_mul(count)), high: high.max(high.saturating_mul(count)) };
-        let dtype = holding("sum", interval)?;
-        self.integers(Statistic::Sum, Kind { working: dtype, dtype, interval }, input.nodata)
+        located(|| {
+            let input = &self.node.meta;
+            let Interval::Integer { low, high } = input.interval else {
+                // Any float can be a sum: none but NaN is left for nodata.
+                let nodata = input.nodata.map(|_| Scalar::Float(f64::NAN));
+                return Ok(self.statistic(Statistic::Sum, Meta { nodata, ..self.meta.clone() }));
+            };
+            let count = self.count_max();
+            let interval = Interval::Integer {
+                low: low.min(low.saturating_mul(count)),
+                high: high.max(high.saturating_mul(count)),
+            };
+            let dtype = holding("sum", interval)?;
+            self.integers(Statistic::Sum, Kind { working: dtype, dtype, interval }, input.nodata)
+        })
     }
 
     /// The product of each window. Of integers, exactly, in the smallest dtype that holds what one pixel to all of a window
@@ -207,15 +226,18 @@ impl Windows {
     /// # Errors
     /// `InvalidInput` where a product could be an integer beyond 64 bits.
     #[doc(alias = "prod")]
+    #[track_caller]
     pub fn product(&self) -> Result<LazyRaster> {
-        let input = &self.node.meta;
-        let Interval::Integer { low, high } = input.interval else {
-            let nodata = input.nodata.map(|_| Scalar::Float(f64::NAN));
-            return Ok(self.statistic(Statistic::Product, Meta { nodata, ..self.meta.clone() }));
-        };
-        let interval = products([low, high], self.count_max());
-        let dtype = holding("product", interval)?;
-        self.integers(Statistic::Product, Kind { working: dtype, dtype, interval }, input.nodata)
+        located(|| {
+            let input = &self.node.meta;
+            let Interval::Integer { low, high } = input.interval else {
+                let nodata = input.nodata.map(|_| Scalar::Float(f64::NAN));
+                return Ok(self.statistic(Statistic::Product, Meta { nodata, ..self.meta.clone() }));
+            };
+            let interval = products([low, high], self.count_max());
+            let dtype = holding("product", interval)?;
+            self.integers(Statistic::Product, Kind { working: dtype, dtype, interval }, input.nodata)
+        })
     }
 
     /// Along an axis, where the least pixel is, the first of several; from 0. Nodata pixels are passed over and counted; the
@@ -232,8 +254,9 @@ impl Windows {
     /// # Errors
     /// `InvalidInput` where the windows are not those of [`over`](LazyRaster::over).
     #[doc(alias = "idxmin")]
+    #[track_caller]
     pub fn argmin(&self) -> Result<LazyRaster> {
-        self.place(Statistic::ArgMin)
+        located(|| self.place(Statistic::ArgMin))
     }
 
     /// Along an axis, where the greatest pixel is, as [`argmin`](Self::argmin).
@@ -241,18 +264,22 @@ impl Windows {
     /// # Errors
     /// As [`argmin`](Self::argmin).
     #[doc(alias = "idxmax")]
+    #[track_caller]
     pub fn argmax(&self) -> Result<LazyRaster> {
-        self.place(Statistic::ArgMax)
+        located(|| self.place(Statistic::ArgMax))
     }
 
     /// How many pixels of each window are valid; 0 where none is.
     ///
     /// # Errors
     /// As [`mean`](Self::mean).
+    #[track_caller]
     pub fn count(&self) -> Result<LazyRaster> {
-        let interval = Interval::Integer { low: 0, high: self.count_max() };
-        let dtype = holding("count", interval)?;
-        self.integers(Statistic::Count, Kind { working: dtype, dtype, interval }, None)
+        located(|| {
+            let interval = Interval::Integer { low: 0, high: self.count_max() };
+            let dtype = holding("count", interval)?;
+            self.integers(Statistic::Count, Kind { working: dtype, dtype, interval }, None)
+        })
     }
 
     /// The least value of each window, in the raster's dtype and with its nodata.
@@ -304,11 +331,14 @@ impl Windows {
     ///
     /// # Errors
     /// `InvalidInput` where `q` does not lie from 0 to 1.
+    #[track_caller]
     pub fn quantile(&self, q: f64) -> Result<LazyRaster> {
-        if !(0.0..=1.0).contains(&q) {
-            return Err(Error::invalid(format!("cannot apply quantile: {q} does not lie from 0 to 1")));
-        }
-        self.float(Statistic::Quantile(q))
+        located(|| {
+            if !(0.0..=1.0).contains(&q) {
+                return Err(Error::invalid(format!("cannot apply quantile: {q} does not lie from 0 to 1")));
+            }
+            self.float(Statistic::Quantile(q))
+        })
     }
 
     /// The most frequent value of each window, the least of several: for classes. In the raster's dtype, with its nodata.
@@ -340,18 +370,24 @@ impl Windows {
     ///
     /// # Errors
     /// `InvalidInput` where the raster is not bool.
+    #[track_caller]
     pub fn any(&self) -> Result<LazyRaster> {
-        self.check_bool("any")?;
-        self.max()
+        located(|| {
+            self.check_bool("any")?;
+            self.max()
+        })
     }
 
     /// Whether all pixels of each window are true.
     ///
     /// # Errors
     /// As [`any`](Self::any).
+    #[track_caller]
     pub fn all(&self) -> Result<LazyRaster> {
-        self.check_bool("all")?;
-        self.min()
+        located(|| {
+            self.check_bool("all")?;
+            self.min()
+        })
     }
 
     fn place(&self, statistic: Statistic) -> Result<LazyRaster> {
