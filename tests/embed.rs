@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
+/// A program with threads, a runtime, a source, kernels and a sink of its own, which checks each of them.
+#[allow(dead_code, reason = "a program, of which tests run parts")]
+#[path = "../examples/embed.rs"]
+mod program;
 
 use common::Served;
 use swath::{LazyRaster, Run, embed, prelude::*};
@@ -23,6 +27,19 @@ fn files_servers_and_memory_keep_the_contract_of_sources() {
         check(&Run::threads(2).persist(&remote).unwrap());
         assert_eq!(local.compute().unwrap(), remote.compute().unwrap());
     }
+}
+
+#[test]
+fn a_program_that_embeds_swath_brings_threads_runtime_source_kernels_and_sink() {
+    program::main().unwrap();
+}
+
+#[test]
+fn a_sink_that_takes_another_shape_is_refused() {
+    let raster = swath::raster([1, 4, 4], |_, y, x| (y + x) as u8).unwrap();
+    let sink = || Ok(std::sync::Arc::new(program::Tiles::new(std::sync::Arc::default())) as _);
+    let error = raster.to_sink(sink).unwrap_err();
+    assert!(error.to_string().contains("cannot write to tile store"), "{error}");
 }
 
 #[test]

@@ -26,14 +26,17 @@ def lookup(x, table):
     require(0 <= low and high < len(table), "values that a table has no entry for")
     places = np.where(x.missing, 0, x.pixels.astype(np.int64))
     members = [(places == place) & ~x.missing for place in range(len(table))]
-    return entries(x, members, table, x.missing, x.nodata is not None)
+    return entries(x, members, table, table[low:high + 1], x.missing, x.nodata is not None)
 
 
-def entries(x, members, values, missing, has_nodata):
-    """A value for each set of pixels, in the first dtype that holds all of them; then pixels without value."""
+def entries(x, members, values, reached, missing, has_nodata):
+    """A value for each set of pixels, in the first dtype that holds all of them; then pixels without value.
+
+    `reached` are the values that a valid pixel can have.
+    """
     dtype = first_dtype(values)
-    fitted = [fit(value, dtype) for value in values]
-    interval = None if dtype in WHOLE else (0, 1) if dtype == "bool" else (min(fitted), max(fitted))
+    fitted, reached = ([fit(value, dtype) for value in part] for part in (values, reached or values))
+    interval = None if dtype in WHOLE else (0, 1) if dtype == "bool" else (min(reached), max(reached))
     nodata = None
     if dtype != "bool" and has_nodata:
         dtype, nodata = nodata_of_result(dtype, interval, [x.nodata])
@@ -56,15 +59,34 @@ def digitize(x, edges):
     require(x.dtype != "bool", "edges for bools")
     check_numbers(edges)
     require(all(a < b for a, b in zip(edges, edges[1:])), "edges that do not increase")
-    # NaN is above all edges, as NumPy sorts it there.
-    nan = np.isnan(x.pixels) if x.is_float else False
-    counts = sum((reaches(x, edge) | nan for edge in edges), np.zeros(x.pixels.shape, int))
-    interval = 0, len(edges)
+    counts, possible = counted(x, edges), counted(extremes(x, edges), edges)
+    interval = int(possible.min()), int(possible.max())
     dtype, nodata = next(name for name in INTEGERS if len(edges) <= RANGES[name][1]), None
     if x.nodata is not None:
         dtype, nodata = nodata_of_result(dtype, interval, [x.nodata])
         counts[x.missing] = nodata
     return x.relabelled(dtype=dtype, pixels=counts.astype(DTYPES[dtype]), nodata=nodata, interval=interval)
+
+
+def counted(x, edges):
+    """NaN is above all edges, as NumPy sorts it there."""
+    nan = np.isnan(x.pixels) if x.is_float else False
+    return sum((reaches(x, edge) | nan for edge in edges), np.zeros(x.pixels.shape, int))
+
+
+def extremes(x, cuts):
+    """Valid values on either side of each cut, and the ends of the interval: no others are told apart."""
+    of_dtype = DTYPES[x.dtype]
+    if x.is_float:
+        with np.errstate(over="ignore"):
+            nearest = np.array([float(cut) for cut in cuts] + [-math.inf, math.inf], of_dtype)
+        pixels = np.concatenate([nearest, *(np.nextafter(nearest, of_dtype(end)) for end in (-math.inf, math.inf)),
+                                 np.array([] if x.nodata is not None else [math.nan], of_dtype)])
+    else:
+        low, high = x.interval
+        finite = [math.floor(cut) + step for cut in cuts if math.isfinite(cut) for step in (-1, 0, 1, 2)]
+        pixels = np.array([low, high, *(one for one in finite if low <= one <= high)], of_dtype)
+    return x.relabelled(pixels=pixels[None, None], nodata=None)
 
 
 def check_numbers(values):
@@ -94,7 +116,8 @@ def reaches(x, value, beyond=False):
 def has(x, one):
     """Which pixels are of a class: of one value, or in a range."""
     if isinstance(one, ValueRange):
-        return reaches(x, one.low) & ~reaches(x, one.high, one.has_end) & ~(np.isnan(x.pixels) if x.is_float else False)
+        within = reaches(x, one.low) & ~reaches(x, one.high, one.has_end)
+        return within & ~np.isnan(x.pixels) if x.is_float else within
     value = fit(one, x.dtype)
     require(not same(x.nodata, value), "a class of nodata")
     return is_value(x.pixels, value)
@@ -107,13 +130,23 @@ def reclassify(x, classes, values, otherwise):
         ends = (one.low, one.high) if isinstance(one, ValueRange) else (one,)
         check_numbers(ends)
         require(ends[0] < ends[-1] or ends[0] == ends[-1] and getattr(one, "has_end", True), "a range that is empty")
+    cuts = [end for one in classes for end in ((one.low, one.high) if isinstance(one, ValueRange) else (one,))]
+    *members, left = first_of(x, classes)
+    *reached, is_left = (bool(pixels.any()) for pixels in first_of(extremes(x, cuts), classes))
+    reached = [value for value, is_reached in zip(values, reached) if is_reached]
+    if isinstance(otherwise, Raster):
+        classified = entries(x, members, values, reached, x.missing | left, x.nodata is not None)
+        return if_else(boolean(~left, x), classified, otherwise)
+    if otherwise == NODATA:
+        return entries(x, members, values, reached, x.missing | left, x.nodata is not None or is_left)
+    reached += [otherwise] * is_left
+    return entries(x, [*members, left], [*values, otherwise], reached, x.missing, x.nodata is not None)
+
+
+def first_of(x, classes):
+    """The pixels of each class that are in none before, and those in none."""
     members, left = [], ~x.missing
     for one in classes:
         members.append(left & has(x, one))
         left = left & ~members[-1]
-    if isinstance(otherwise, Raster):
-        classified = entries(x, members, values, x.missing | left, x.nodata is not None)
-        return if_else(boolean(~left, x), classified, otherwise)
-    if otherwise == NODATA:
-        return entries(x, members, values, x.missing | left, True)
-    return entries(x, [*members, left], [*values, otherwise], x.missing, x.nodata is not None)
+    return [*members, left]

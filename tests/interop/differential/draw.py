@@ -87,7 +87,10 @@ class Draw:
         below[deepest] = depth - 1
         kinds = list(zip(kinds, below))
         draw = self.arguments_together if kinds[0][0].isupper() else self.arguments
-        node = Node(operation, draw(operation, kinds, place, wants, needs_exact))
+        try:
+            node = Node(operation, draw(operation, kinds, place, wants, needs_exact))
+        except Rejected:  # what an argument is made of is
+            raise Unsuitable from None
         try:
             value = node.value
         except Rejected:
@@ -104,7 +107,8 @@ class Draw:
         words = [word for word, _ in behind]
         is_same = operation.tolerant or words[:1] and words[0] in KEPT
         asked = is_bool if {"any", "all"} & set(words) else wants if is_same else anything
-        needs_nodata = "missing" in words and not self.chance(0.03)
+        needs_nodata = not self.chance(0.03) if "missing" in words else \
+            not self.chance(0.15) if kind == "MOSAIC" and words and words[0] not in ("first", "last") else False
 
         def x(at, also=anything, shallow=False):
             depth = int(self.rng.integers(0, below + 1)) if shallow else below

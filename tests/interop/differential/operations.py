@@ -148,8 +148,8 @@ OPERATIONS = [
     *bounded("convolve", convolve, lambda kind: ["CONVOLVE"]),
     Operation("stack", "stack", "STACK", stack, tolerant=True),
     *(Operation(f"concat {dim}", "concat", f"CONCAT_{dim.upper()}", concat, tolerant=True) for dim in ("band", "y", "x")),
-    Operation("mosaic", "mosaic", "MOSAIC", mosaic, tolerant=True),
-    *(Operation(f"mosaic {how}", "mosaic", f"MOSAIC {how}", mosaic, tolerant=how in ("first", "last"))
+    Operation("mosaic", "mosaic", "MOSAIC", mosaic),
+    *(Operation(f"mosaic {how}", "mosaic", f"MOSAIC {how}", mosaic)
       for how in ("first", "last", "min", "max", "mean", "median", "sum", "count")),
     Operation("lookup", "lookup", "indices table", lookup),
     Operation("digitize", "digitize", "numbers edges", digitize),

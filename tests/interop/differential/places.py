@@ -103,13 +103,17 @@ def focal_arguments(draw, place, x):
     return [x(place), [*sizes[:1], sizes[1] + draw.chance(0.01)]]
 
 
+def has_axis(draw, dim):
+    return lambda value: dim != "band" or value.has_bands or draw.chance(0.03)
+
+
 def flip_arguments(draw, place, x):
     dim, grid = draw.one_of(["y", "x", "band"]) if not draw.chance(0.02) else "time", place.grid
     if dim == "y":
         place = elsewhere(place, place.rows, place.columns, top=grid.top - place.rows * grid.height, height=-grid.height)
     if dim == "x":
         place = elsewhere(place, place.rows, place.columns, left=grid.left + place.columns * grid.width, width=-grid.width)
-    return [x(place), dim]
+    return [x(place, has_axis(draw, dim)), dim]
 
 
 def step_by_arguments(draw, place, x):
@@ -124,7 +128,7 @@ def step_by_arguments(draw, place, x):
         place = elsewhere(place, place.rows, longer(place.columns), left=grid.left + (step - 1) / 2 * width, width=width)
     else:
         place = elsewhere(place, place.rows, place.columns, longer(place.bands))
-    return [x(place), dim, step if not draw.chance(0.01) else 0]
+    return [x(place, has_axis(draw, dim)), dim, step if not draw.chance(0.01) else 0]
 
 
 def pad_arguments(draw, place, x):

@@ -91,8 +91,8 @@ def focal(x, sizes, statistic, *behind):
     """Behind the statistic stand its number, if it has one, and a boundary, if there is to be one."""
     require(all(size % 2 for size in sizes), "a window without a middle")
     require(statistic not in ONLY_OVER, "a place in a window of two axes")
-    has_number = statistic in NUMBERED and behind and not isinstance(behind[0], str)
-    numbers, boundary = behind[:has_number], behind[has_number:]
+    count = int(statistic in NUMBERED and len(behind) > 0 and not isinstance(behind[0], str))
+    numbers, boundary = behind[:count], behind[count:]
     around = [0, *(size // 2 for size in sizes)]
     # With a boundary, windows begin at the pixels that it adds, and end at them.
     first = [0, 0, 0] if boundary else around

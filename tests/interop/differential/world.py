@@ -14,6 +14,8 @@ from model import DTYPES, RANGES, WHOLE, Grid, Raster, interval_of, without
 SHAPES = [(1, 1), (1, 1), (1, 7), (7, 1), (2, 3), (13, 17), (13, 17), (16, 16), (31, 29), (33, 48), (64, 64), (97, 101),
           (130, 67)]
 PIXELS_MAX = 40_000
+# Without those of axes, which a raster of that name would hide.
+NAMES = string.ascii_lowercase.replace("x", "").replace("y", "")
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class World:
         number = self.counts.total()
         self.counts["files"] += 1
         pixels = self.pixels((len(kind.pixels), place.rows, place.columns), kind.dtype, kind.nodata)
-        name = string.ascii_lowercase[number % 26] + (str(number // 26) if number >= 26 else "")
+        name = NAMES[number % len(NAMES)] + (str(number // len(NAMES)) if number >= len(NAMES) else "")
         path = f"{self.folder}/{name}.tif"
         write(path, pixels, kind.nodata, kind.grid, self.layout())
         return Node(Input(name, path, kind.relabelled(pixels=pixels)), [])
