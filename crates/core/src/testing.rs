@@ -7,7 +7,9 @@ use crate::area::AreaKernel;
 use crate::buffer::{Buffer, Pixel};
 use crate::chunk::Chunk;
 use crate::dtype::{DType, Element, Scalar};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::exec::serial::Serial;
+use crate::exec::{Job, RangePolicy, Target, Value};
 use crate::expr::LazyRaster;
 use crate::for_dtype;
 use crate::meta::Meta;
@@ -19,6 +21,33 @@ use crate::source::{ChunkSource, MemorySource, Place};
 /// A lazy raster (band, y, x) of these pixels in memory, in one chunk, without nodata and grid.
 pub fn raster<T: Pixel>(shape: [usize; 3], pixel: impl Fn(usize, usize, usize) -> T) -> LazyRaster {
     chunked([shape[0], shape[1], shape[2]], shape, pixel)
+}
+
+/// One row of pixels, as a raster (band, y, x).
+pub fn row<T: Pixel, const N: usize>(pixels: [T; N]) -> LazyRaster {
+    raster([1, 1, N], |_, _, x| pixels[x])
+}
+
+/// The pixels of a raster of this type, in order; computed on this thread.
+///
+/// # Errors
+/// Those of the run; `InvalidInput` where the raster's dtype is another.
+pub fn pixels<T: Pixel>(raster: &LazyRaster) -> Result<Vec<T>> {
+    let job = Job::new(&[(raster, Target::Pieces)])?;
+    let tasks = job.tasks(&RangePolicy::default(), true)?;
+    let meta = raster.meta()?;
+    let mut whole = Chunk::filled(meta.shape, meta.dtype, meta.dtype.zero());
+    let mut serial = Serial::new(&tasks);
+    while let Some((_, value)) = serial.advance(&|| false)? {
+        let Value::Pieces(pieces) = value else { unreachable!("pieces were asked for") };
+        for (piece, value) in pieces {
+            let region = tasks.stages()[0].pieces.region(piece);
+            let chunk = value.pixels(region.shape, meta.dtype).expect("pieces in memory have pixels");
+            chunk.copy_region(&Region::whole(region.shape), &mut whole, region.start);
+        }
+    }
+    let pixels = whole.data().as_slice::<T>().map(<[T]>::to_vec);
+    pixels.ok_or_else(|| Error::invalid(format!("the raster is {}, not {}", meta.dtype, T::DTYPE)))
 }
 
 /// As [`raster`], in chunks of the second shape.

@@ -80,8 +80,21 @@ impl LazyRaster {
         /// ```
         add Add;
         /// The difference. Of integers it has the smallest dtype that holds it: `u16 - u16` is `i32`.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// let (a, b) = (row([1_u16, 5]), row([3_u16, 2]));
+        /// assert_eq!(pixels::<i32>(&a.sub(&b)?)?, [-2, 3]); // unsigned integers do not wrap around
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         sub Sub;
         /// The product. Of integers it has the smallest dtype that holds it.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<u16>(&row([2_u8, 200]).mul(200)?)?, [400, 40_000]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         mul Mul;
         /// The quotient: `f32` where the values of both lie within ±2²⁴, else `f64`; by 0 it is infinite or NaN.
         ///
@@ -94,62 +107,222 @@ impl LazyRaster {
         /// ```
         div Div;
         /// The quotient, rounded down; an integer by 0 is nodata.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<i8>(&row([-7_i8, 7]).floor_div(2)?)?, [-4, 3]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         floor_div FloorDiv;
         /// What [`floor_div`](Self::floor_div) leaves, with the sign of the divisor, as NumPy's and Python's; an integer by
         /// 0 is nodata.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<u8>(&row([-7_i8, 7]).rem(4)?)?, [1, 3]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         rem Rem;
         /// To this power: of integers an integer where the power is a literal from 0 to 64, else a float.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<u16>(&row([3_u8, 255]).pow(2)?)?, [9, 65_025]);
+        /// assert_eq!(pixels::<f32>(&row([4_u8, 9]).pow(0.5)?)?, [2.0, 3.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         pow Pow;
         /// The lesser of two pixels; NaN where one is.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<u8>(&row([1_u8, 9]).minimum(&row([5_u8, 5]))?)?, [1, 5]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         minimum Minimum;
         /// The greater of two pixels; NaN where one is.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<u8>(&row([1_u8, 9]).maximum(5)?)?, [5, 9]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         maximum Maximum;
         /// The root of the sum of both squares: `f32` or `f64`, as of [`div`](Self::div).
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([3_u8, 5]).hypot(&row([4_u8, 12]))?)?, [5.0, 13.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         hypot Hypot;
         /// The angle in radians, from -π to π, of the point (`other`, `self`): of (x, y) it is `y.atan2(x)`.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// let (x, y) = (row([1.0_f32, -1.0]), row([0.0_f32, 0.0]));
+        /// assert_eq!(pixels::<f32>(&y.atan2(&x)?)?, [0.0, std::f32::consts::PI]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         atan2 Atan2;
     }
 
     unary! {
         /// The negative of each pixel.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<i16>(&row([1_u8, 200]).neg()?)?, [-1, -200]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         neg Neg;
         /// The absolute value of each pixel.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<u8>(&row([-128_i8, 5]).abs()?)?, [128, 5]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         abs Abs;
         /// -1, 0 or 1; of floats also -0 and NaN.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<i8>(&row([-7_i16, 0, 9]).sign()?)?, [-1, 0, 1]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         sign Sign;
         /// The square root: `f32` where values lie within ±2²⁴, else `f64`, as of all functions below.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([4_u8, 9]).sqrt()?)?, [2.0, 3.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         sqrt Sqrt;
         /// e to the power of each pixel.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([0_u8]).exp()?)?, [1.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         exp Exp;
         /// The natural logarithm.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f64>(&row([1.0_f64]).ln()?)?, [0.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         ln Ln;
         /// The logarithm to base 2.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([8_u16]).log2()?)?, [3.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         log2 Log2;
         /// The logarithm to base 10.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([100_u8]).log10()?)?, [2.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         log10 Log10;
         /// The sine of an angle in radians.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([0.0_f32]).sin()?)?, [0.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         sin Sin;
         /// The cosine of an angle in radians.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([0.0_f32]).cos()?)?, [1.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         cos Cos;
         /// The tangent of an angle in radians.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([0.0_f32]).tan()?)?, [0.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         tan Tan;
         /// The angle in radians whose sine the pixel is.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([0.0_f32]).asin()?)?, [0.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         asin Asin;
         /// The angle in radians whose cosine the pixel is.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([1.0_f32]).acos()?)?, [0.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         acos Acos;
         /// The angle in radians whose tangent the pixel is.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([0.0_f32]).atan()?)?, [0.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         atan Atan;
         /// The next integer below, as a float; integers stay as they are, here and below.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([-1.5_f32, 1.5]).floor()?)?, [-2.0, 1.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         floor Floor;
         /// The next integer above.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([-1.5_f32, 1.5]).ceil()?)?, [-1.0, 2.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         ceil Ceil;
         /// The nearest integer, the even one of two, as NumPy's.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([0.5_f32, 1.5]).round()?)?, [0.0, 2.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         round Round;
         /// The next integer towards 0.
+        ///
+        /// ```
+        /// # use swath_core::testing::{pixels, row};
+        /// assert_eq!(pixels::<f32>(&row([-1.5_f32, 1.5]).trunc()?)?, [-1.0, 1.0]);
+        /// # Ok::<(), swath_core::error::Error>(())
+        /// ```
         trunc Trunc;
     }
 
     /// `a op b`, of which at least one is a raster.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// # use swath_core::expr::{ArithmeticOp, LazyRaster};
+    /// let from_ten = LazyRaster::arithmetic(ArithmeticOp::Sub, 10, &row([1_u8, 2]))?;
+    /// assert_eq!(pixels::<i16>(&from_ten)?, [9, 8]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`add`](Self::add).
@@ -159,6 +332,13 @@ impl LazyRaster {
     }
 
     /// The comparison `op` with a literal or, by value, with another raster; false where one is nodata.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// # use swath_core::expr::CompareOp;
+    /// assert_eq!(pixels::<bool>(&row([1_u8, 2]).compare(CompareOp::Ge, 2)?)?, [false, true]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where a literal is not a value of the dtype or is the raster's nodata; where shapes or grids of

@@ -53,9 +53,9 @@ impl LazyRaster {
     /// The closure may give an array of the chunk's shape, or one as large as what it got, whose surplus is cut off.
     ///
     /// ```
-    /// # use swath_core::{expr::Boundary, testing::raster};
+    /// # use swath_core::{area::Block, expr::Boundary, testing::raster};
     /// let raster = raster([1, 100, 80], |_, y, x| (y * x) as i32);
-    /// let steps = raster.map_overlap("step down", [1, 0], Boundary::Nearest, |block| {
+    /// let steps = raster.map_overlap("step down", [1, 0], Boundary::Nearest, |block: Block<'_, i32>| {
     ///     let pixels = block.pixels;
     ///     let rows = |rows: ndarray::Slice| pixels.slice_axis(ndarray::Axis(1), rows);
     ///     let (above, below) = (rows((..-2).into()), rows((2..).into()));

@@ -36,6 +36,13 @@ impl LazyRaster {
 
     /// Nodata pixels become `value`, and the result has no nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let x = row([7_u8, 0]).with_nodata(0)?;
+    /// assert_eq!(pixels::<u8>(&x.fill_nodata(255)?)?, [7, 255]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`where_`](Self::where_).
     #[doc(alias = "fillna")]
@@ -53,6 +60,12 @@ impl LazyRaster {
 
     /// Whether each pixel is NaN: never of integers, nor of nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1.0_f32, f32::NAN]).is_nan()?)?, [false, true]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// That of a failed operator before.
     #[doc(alias = "isnan")]
@@ -62,6 +75,12 @@ impl LazyRaster {
     }
 
     /// Whether each pixel is valid, not NaN and not infinite.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1.0_f32, f32::INFINITY]).is_finite()?)?, [true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// That of a failed operator before.
@@ -110,6 +129,12 @@ impl LazyRaster {
 
     /// Whether bit `index`, counted from the lowest, is set; false at nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([0b100_u8, 0b011]).bit(2)?)?, [true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`bits`](Self::bits).
     #[track_caller]
@@ -123,6 +148,12 @@ impl LazyRaster {
 
     /// Each pixel times 2 to the power of `bits`, in the smallest dtype that holds it: no bit is lost.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<u16>(&row([255_u8]).shl(4)?)?, [4080]); // no bit is lost
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` where the raster is not one of integers, for more than 63 bits, and where 64 do not hold the result.
     #[track_caller]
@@ -134,6 +165,12 @@ impl LazyRaster {
     }
 
     /// Each pixel divided by 2 to the power of `bits`, rounded down.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<u8>(&row([255_u8]).shr(4)?)?, [15]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where the raster is not one of integers, and for more than 63 bits.
@@ -161,6 +198,13 @@ impl LazyRaster {
     }
 
     /// Physical values of stored ones: each pixel times `scale`, plus `offset`, as a float.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let celsius = row([2931_u16]).scale_offset(0.1, -273.15)?;
+    /// assert!((pixels::<f32>(&celsius)?[0] - 19.95).abs() < 1e-4);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mul`](Self::mul).

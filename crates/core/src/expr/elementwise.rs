@@ -36,6 +36,12 @@ impl LazyRaster {
 
     /// `pixel < other`, which is a literal or another raster; false at nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1_u8, 2, 3]).lt(2)?)?, [true, false, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`compare`](Self::compare).
     #[track_caller]
@@ -44,6 +50,12 @@ impl LazyRaster {
     }
 
     /// `pixel <= other`, which is a literal or another raster; false at nodata.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1_u8, 2, 3]).le(2)?)?, [true, true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
@@ -54,6 +66,12 @@ impl LazyRaster {
 
     /// `pixel > other`, which is a literal or another raster; false at nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1_u8, 2, 3]).gt(2)?)?, [false, false, true]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`compare`](Self::compare).
     #[track_caller]
@@ -62,6 +80,12 @@ impl LazyRaster {
     }
 
     /// `pixel >= other`, which is a literal or another raster; false at nodata.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1_u8, 2, 3]).ge(2)?)?, [false, true, true]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
@@ -72,6 +96,12 @@ impl LazyRaster {
 
     /// `pixel == other`, which is a literal or another raster; false at nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1_u8, 2, 3]).eq(2)?)?, [false, true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`compare`](Self::compare).
     #[track_caller]
@@ -80,6 +110,12 @@ impl LazyRaster {
     }
 
     /// `pixel != other`, which is a literal or another raster; false at nodata.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([1_u8, 2, 3]).ne(2)?)?, [true, false, true]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
@@ -99,6 +135,12 @@ impl LazyRaster {
 
     /// Whether each pixel is valid: not nodata, and not NaN where the raster has a nodata. All true without nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<bool>(&row([7_u8, 0]).with_nodata(0)?.valid()?)?, [true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// That of a failed operator before.
     #[track_caller]
@@ -111,6 +153,17 @@ impl LazyRaster {
     }
 
     /// Pixels as another dtype; nodata is carried over. See [`Overflow`] for values that do not fit.
+    ///
+    /// ```
+    /// # use swath_core::dtype::DType;
+    /// # use swath_core::expr::Overflow;
+    /// # use swath_core::testing::{pixels, row};
+    /// let wide = row([100_i16, -5, 300]);
+    /// assert_eq!(pixels::<u8>(&wide.cast(DType::U8, Overflow::Saturate)?)?, [100, 0, 255]);
+    /// assert_eq!(pixels::<u8>(&wide.cast(DType::U8, Overflow::Wrap)?)?, [100, 251, 44]);
+    /// assert!(pixels::<u8>(&wide.cast(DType::U8, Overflow::Error)?).is_err()); // while running, naming the pixel
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where the new dtype cannot hold the nodata value, or where saturating or wrapping could give it.

@@ -205,6 +205,14 @@ impl LazyRaster {
     ///
     /// What moves in over the edge is [`Boundary::Nodata`] or a [`Boundary::Constant`], or as that says.
     ///
+    /// ```
+    /// # use swath_core::expr::Boundary;
+    /// # use swath_core::testing::{pixels, row};
+    /// let right = row([1_u8, 2, 3]).shift(0, 1, Boundary::Constant(9.into()))?;
+    /// assert_eq!(pixels::<u8>(&right)?, [9, 1, 2]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` as [`pad`](Self::pad).
     #[track_caller]

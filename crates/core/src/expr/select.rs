@@ -62,6 +62,13 @@ impl LazyRaster {
 
     /// This raster where `cond` is true, `other` elsewhere, as xarray's `where`; dtype and nodata stay.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let (x, is_bright) = (row([1_u8, 200]), row([false, true]));
+    /// assert_eq!(pixels::<u8>(&x.where_(&is_bright, 0)?)?, [0, 200]); // as xarray's where
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mask`](Self::mask).
     #[doc(alias = "where")]
@@ -74,6 +81,13 @@ impl LazyRaster {
     ///
     /// Of two rasters the dtype is the smallest that holds the pixels of both, and the nodata that of `a`, to which that
     /// of `b` is translated. Beside one raster a literal must be a value of its dtype, and the nodata is the raster's.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let (day, night) = (row([10_u8, 20]), row([1_u16, 2]));
+    /// assert_eq!(pixels::<u16>(&row([true, false]).if_else(&day, &night)?)?, [10, 2]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mask`](Self::mask); also where no dtype holds both.

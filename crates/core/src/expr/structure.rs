@@ -17,6 +17,12 @@ use crate::view::View;
 impl LazyRaster {
     /// Without Time and Band axes of length 1; Y and X stay.
     ///
+    /// ```
+    /// # use swath_core::testing::raster;
+    /// assert_eq!(raster([1, 4, 5], |_, y, x| y + x > 3).squeeze()?.shape(), [4, 5]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// That of a failed operator before.
     #[track_caller]
@@ -34,6 +40,13 @@ impl LazyRaster {
     }
 
     /// Band `index`, counted from 0, without the Band axis.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, raster};
+    /// let bands = raster([3, 1, 1], |band, _, _| band as u8);
+    /// assert_eq!(pixels::<u8>(&bands.band(2)?)?, [2]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where there is no such band, or no Band axis.
@@ -57,6 +70,14 @@ impl LazyRaster {
     }
 
     /// With an axis of length 1, Time or Band.
+    ///
+    /// ```
+    /// # use swath_core::shape::Dim;
+    /// # use swath_core::testing::raster;
+    /// let dated = raster([3, 4, 5], |b, _, _| b as u8).insert_axis(Dim::Time)?;
+    /// assert_eq!(dated.shape(), [1, 3, 4, 5]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where the raster has the axis.
@@ -86,6 +107,13 @@ impl LazyRaster {
 
     /// The pixels along `dim` in reverse; the grid follows, so that each stays where it is on the ground.
     ///
+    /// ```
+    /// # use swath_core::shape::Dim;
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<u8>(&row([1_u8, 2, 3]).flip(Dim::X)?)?, [3, 2, 1]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` where the axis is absent.
     #[doc(alias = "reverse")]
@@ -110,6 +138,13 @@ impl LazyRaster {
     /// Every `step`th pixel along `dim`, beginning with the first; the grid's pixels become larger, and their middles stay.
     ///
     /// Blocks that have none of these pixels are not read. [`coarsen`](Self::coarsen) computes with the others, too.
+    ///
+    /// ```
+    /// # use swath_core::shape::Dim;
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<u8>(&row([1_u8, 2, 3]).step_by(Dim::X, 2)?)?, [1, 3]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where the axis is absent, or the step is 0.
@@ -161,6 +196,13 @@ impl LazyRaster {
 
     /// The pixels `range` along `dim`; the grid follows.
     ///
+    /// ```
+    /// # use swath_core::shape::Dim;
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<u8>(&row([1_u8, 2, 3]).slice(Dim::X, 1..3)?)?, [2, 3]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` where the axis is absent, or the range is empty or reaches beyond it.
     #[doc(alias = "isel")]
@@ -170,6 +212,12 @@ impl LazyRaster {
     }
 
     /// The window of these rows and columns; the grid follows. Only the blocks it touches are read.
+    ///
+    /// ```
+    /// # use swath_core::testing::raster;
+    /// assert_eq!(raster([3, 40, 50], |b, _, _| b as u8).window(10..20, 0..50)?.shape(), [3, 10, 50]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where it is empty or reaches beyond the raster.
@@ -182,6 +230,15 @@ impl LazyRaster {
     }
 
     /// The smallest window that covers a box in CRS units, cut to the raster.
+    ///
+    /// ```
+    /// # use swath_core::grid::{Affine, Grid};
+    /// # use swath_core::testing::raster;
+    /// let affine = Affine::north_up(500.0, 200.0, 10.0, 10.0);
+    /// let raster = raster([1, 20, 30], |_, y, x| (y + x) as u8).with_grid(Grid { crs: None, affine, width: 30, height: 20 })?;
+    /// assert_eq!(raster.clip_box(525.0, 90.0, 600.0, 100.0)?.shape(), [1, 1, 8]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where the raster has no grid, or the box is empty or misses it.
@@ -232,6 +289,12 @@ impl LazyRaster {
     /// Every pixel repeated so often along Band, Y and X (nearest neighbour by whole factors); the grid is divided
     /// exactly. `[1, 2, 2]` brings 20 m classes onto a 10 m grid.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// assert_eq!(pixels::<u8>(&row([1_u8, 2]).repeat([1, 1, 3])?)?, [1, 1, 1, 2, 2, 2]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` where a factor is 0, or the result is too large.
     #[track_caller]
@@ -266,6 +329,12 @@ impl LazyRaster {
     ///
     /// Chunks are what `chunks()` hands out; work is cut by the blocks of files, whatever the chunks.
     ///
+    /// ```
+    /// # use swath_core::testing::raster;
+    /// assert_eq!(raster([3, 40, 50], |b, _, _| b as u8).rechunk(&[1, 20, 20])?.chunk_count(), 3 * 2 * 3);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` where the count is not that of the axes, or a length is 0.
     #[track_caller]
@@ -290,6 +359,13 @@ impl LazyRaster {
 
     /// The same pixels, of which those that equal `nodata` are none.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let x = row([7_u8, 0]).with_nodata(0)?;
+    /// assert_eq!(pixels::<bool>(&x.valid()?)?, [true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` where the dtype cannot hold the value, or is bool.
     #[track_caller]
@@ -313,6 +389,13 @@ impl LazyRaster {
 
     /// The same pixels, all of them valid.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let x = row([7_u8, 0]).with_nodata(0)?.without_nodata()?;
+    /// assert_eq!(pixels::<bool>(&x.eq(0)?)?, [false, true]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// That of a failed operator before.
     #[track_caller]
@@ -328,6 +411,15 @@ impl LazyRaster {
     }
 
     /// The same pixels on another grid, whose size must be theirs.
+    ///
+    /// ```
+    /// # use swath_core::grid::{Affine, Grid};
+    /// # use swath_core::testing::raster;
+    /// let affine = Affine::north_up(0.0, 40.0, 10.0, 10.0);
+    /// let placed = raster([1, 4, 5], |_, _, x| x as u8).with_grid(Grid { crs: None, affine, width: 5, height: 4 })?;
+    /// assert_eq!(placed.grid().map(|grid| grid.bounds()), Some((0.0, 0.0, 50.0, 40.0)));
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where the size differs.
@@ -347,6 +439,12 @@ impl LazyRaster {
     }
 
     /// The same pixels without a grid: only their count is compared with that of others.
+    ///
+    /// ```
+    /// # use swath_core::testing::raster;
+    /// assert!(raster([1, 4, 5], |_, _, x| x as u8).without_grid()?.grid().is_none());
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// That of a failed operator before.

@@ -182,6 +182,13 @@ impl Windows {
     /// Integers are summed exactly; floats as `f64`, each column of the window from above, then the columns from the
     /// left, so that the result does not depend on chunks. Nodata of the result is NaN.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<f32>(&windows.mean()?)?, [2.5]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// None: what could be wrong is told where the windows are made.
     pub fn mean(&self) -> Result<LazyRaster> {
@@ -190,6 +197,13 @@ impl Windows {
 
     /// The sum of each window. Of integers, exactly, in the smallest dtype that holds it; of floats as `f64`, given as
     /// their own dtype, with NaN as nodata.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<u16>(&windows.sum()?)?, [10]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where a sum could be an integer beyond 64 bits.
@@ -261,6 +275,15 @@ impl Windows {
 
     /// Along an axis, where the greatest pixel is, as [`argmin`](Self::argmin).
     ///
+    /// ```
+    /// # use swath_core::expr::stack;
+    /// # use swath_core::shape::Dim;
+    /// # use swath_core::testing::{pixels, row};
+    /// let dates = stack([&row([1_u8, 9]), &row([5_u8, 9])], Dim::Time)?;
+    /// assert_eq!(pixels::<u8>(&dates.over(Dim::Time)?.argmax()?)?, [1, 0]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`argmin`](Self::argmin).
     #[doc(alias = "idxmax")]
@@ -270,6 +293,13 @@ impl Windows {
     }
 
     /// How many pixels of each window are valid; 0 where none is.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 0, 0, 2]).with_nodata(0)?.coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<u8>(&windows.count()?)?, [2]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mean`](Self::mean).
@@ -284,6 +314,13 @@ impl Windows {
 
     /// The least value of each window, in the raster's dtype and with its nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<u8>(&windows.min()?)?, [1]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mean`](Self::mean).
     pub fn min(&self) -> Result<LazyRaster> {
@@ -291,6 +328,13 @@ impl Windows {
     }
 
     /// The greatest value of each window, in the raster's dtype and with its nodata.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<u8>(&windows.max()?)?, [5]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mean`](Self::mean).
@@ -303,6 +347,13 @@ impl Windows {
     ///
     /// Exact until the division for integers up to 32 bits; else from the distances to the mean, which is found first.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<f32>(&windows.variance(1)?)?, [3.0]); // of a sample
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mean`](Self::mean).
     pub fn variance(&self, ddof: u64) -> Result<LazyRaster> {
@@ -310,6 +361,13 @@ impl Windows {
     }
 
     /// The standard deviation of each window: the root of its [`variance`](Self::variance).
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<f32>(&windows.standard_deviation(0)?)?, [1.5]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mean`](Self::mean).
@@ -320,6 +378,13 @@ impl Windows {
 
     /// The median of each window: of an even count the mean of the middle two.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<f32>(&windows.median()?)?, [2.0]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mean`](Self::mean).
     pub fn median(&self) -> Result<LazyRaster> {
@@ -328,6 +393,13 @@ impl Windows {
 
     /// The value below which a share `q` of each window lies, interpolated as NumPy's default; 0 is the least, 1 the
     /// greatest.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<f32>(&windows.quantile(0.75)?)?, [2.75]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where `q` does not lie from 0 to 1.
@@ -343,6 +415,13 @@ impl Windows {
 
     /// The most frequent value of each window, the least of several: for classes. In the raster's dtype, with its nodata.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<u8>(&windows.mode()?)?, [2]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mean`](Self::mean).
     #[doc(alias = "majority")]
@@ -352,6 +431,13 @@ impl Windows {
 
     /// The first valid pixel of each window, row by row, band by band.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<u8>(&windows.first()?)?, [1]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mean`](Self::mean).
     pub fn first(&self) -> Result<LazyRaster> {
@@ -360,6 +446,13 @@ impl Windows {
 
     /// The last valid pixel of each window.
     ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([1_u8, 5, 2, 2]).coarsen([1, 1, 4])?;
+    /// assert_eq!(pixels::<u8>(&windows.last()?)?, [2]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mean`](Self::mean).
     pub fn last(&self) -> Result<LazyRaster> {
@@ -367,6 +460,13 @@ impl Windows {
     }
 
     /// Whether any pixel of each window is true.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([false, true, false, false]).coarsen([1, 1, 2])?;
+    /// assert_eq!(pixels::<bool>(&windows.any()?)?, [true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` where the raster is not bool.
@@ -379,6 +479,13 @@ impl Windows {
     }
 
     /// Whether all pixels of each window are true.
+    ///
+    /// ```
+    /// # use swath_core::testing::{pixels, row};
+    /// let windows = row([true, true, false, true]).coarsen([1, 1, 2])?;
+    /// assert_eq!(pixels::<bool>(&windows.all()?)?, [true, false]);
+    /// # Ok::<(), swath_core::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`any`](Self::any).
