@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from elementwise import NODATA, if_else
-from model import (DTYPES, INTEGERS, RANGES, WHOLE, Raster, Rejected, boolean, fit, fits, is_value, nodata_of_result, require,
-                   same)
+from model import (DTYPES, INTEGERS, RANGES, WHOLE, Raster, Rejected, boolean, fit, fits, is_value, nodata_of_result,
+                   require, same)
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ def lookup(x, table):
     require(0 <= low and high < len(table), "values that a table has no entry for")
     places = np.where(x.missing, 0, x.pixels.astype(np.int64))
     members = [(places == place) & ~x.missing for place in range(len(table))]
-    return entries(x, members, table, table[low:high + 1], x.missing, x.nodata is not None)
+    return entries(x, members, table, table, x.missing, x.nodata is not None)
 
 
 def entries(x, members, values, reached, missing, has_nodata):
     """A value for each set of pixels, in the first dtype that holds all of them; then pixels without value.
 
-    `reached` are the values that a valid pixel can have.
+    `reached` are the values that a valid pixel can have by the interval.
     """
     dtype = first_dtype(values)
     fitted, reached = ([fit(value, dtype) for value in part] for part in (values, reached or values))
@@ -78,10 +78,11 @@ def extremes(x, cuts):
     """Valid values on either side of each cut, and the ends of the interval: no others are told apart."""
     of_dtype = DTYPES[x.dtype]
     if x.is_float:
-        with np.errstate(over="ignore"):
-            nearest = np.array([float(cut) for cut in cuts] + [-math.inf, math.inf], of_dtype)
-        pixels = np.concatenate([nearest, *(np.nextafter(nearest, of_dtype(end)) for end in (-math.inf, math.inf)),
-                                 np.array([] if x.nodata is not None else [math.nan], of_dtype)])
+        ends = [-math.inf, math.inf]
+        with np.errstate(all="ignore"):
+            nearest = np.array([*map(float, cuts), *ends], of_dtype)
+            pixels = [nearest, *(np.nextafter(nearest, of_dtype(end)) for end in ends)]
+        pixels = np.concatenate([*pixels, np.array([] if x.nodata is not None else [math.nan], of_dtype)])
     else:
         low, high = x.interval
         finite = [math.floor(cut) + step for cut in cuts if math.isfinite(cut) for step in (-1, 0, 1, 2)]

@@ -107,8 +107,9 @@ class Draw:
         words = [word for word, _ in behind]
         is_same = operation.tolerant or words[:1] and words[0] in KEPT
         asked = is_bool if {"any", "all"} & set(words) else wants if is_same else anything
-        needs_nodata = not self.chance(0.03) if "missing" in words else \
-            not self.chance(0.15) if kind == "MOSAIC" and words and words[0] not in ("first", "last") else False
+        # Without nodata rasters in a mosaic are not put together, but lie over each other.
+        is_put_together = kind == "MOSAIC" and words and words[0] not in ("first", "last")
+        needs_nodata = "missing" in words and not self.chance(0.03) or is_put_together and not self.chance(0.15)
 
         def x(at, also=anything, shallow=False):
             depth = int(self.rng.integers(0, below + 1)) if shallow else below
@@ -195,7 +196,8 @@ class Draw:
 
     def weights(self):
         height, width = self.one_of([1, 3, 3, 5]), self.one_of([1, 3, 3, 5]) + self.chance(0.01)
-        choices = self.one_of([[1, 0, -1, 2, -2], [0.1, 0.25, 1e3, -0.7], [0, 0, 1, float("nan") if self.chance(0.1) else 3.5]])
+        odd = float("nan") if self.chance(0.1) else 3.5
+        choices = self.one_of([[1, 0, -1, 2, -2], [0.1, 0.25, 1e3, -0.7], [0, 0, 1, odd]])
         return [[self.one_of(choices) for _ in range(width - self.chance(0.003))] for _ in range(height)]
 
     def nodata(self, x):

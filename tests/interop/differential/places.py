@@ -154,11 +154,18 @@ def convolve_arguments(draw, place, x):
     return [x(place), draw.weights()]
 
 
-def together(draw, rasters, words=()):
-    """Rasters drawn one after the other, of a dtype and nodata that go with those before; in the end of as many bands."""
+def one_by_one(draw, x, places):
+    """A raster at each place, of a dtype and nodata that go with those before; the first may be as deep as it can."""
     nodes = []
-    for one in rasters:
-        nodes.append(one(lambda value: goes_with([node.value for node in nodes], value) or draw.chance(0.01)))
+    for place in places:
+        suits = lambda value: goes_with([node.value for node in nodes], value) or draw.chance(0.01)
+        nodes.append(x(place, suits, shallow=bool(nodes)))
+    return nodes
+
+
+def together(draw, x, places):
+    """Of all as many bands, and either all of them with an axis of these or none."""
+    nodes = one_by_one(draw, x, places)
     bands, has_bands = max(len(node.value.pixels) for node in nodes), any(node.value.has_bands for node in nodes)
     return [with_bands(node, bands, has_bands) for node in nodes]
 
@@ -193,13 +200,6 @@ def part_of(place, rows, columns):
                      left=grid.left + columns[0] * grid.width, top=grid.top - rows[0] * grid.height)
 
 
-def at_places(x, places):
-    """For each place how a raster is drawn there; the first may be as deep as it can."""
-    def at(place, shallow):
-        return lambda also: x(place, also, shallow)
-    return [at(place, index > 0) for index, place in enumerate(places)]
-
-
 def concat_arguments(dim):
     def arguments(draw, place, x):
         rows, columns = (0, place.rows), (0, place.columns)
@@ -212,16 +212,13 @@ def concat_arguments(dim):
             places = [part_of(place, rows, part) for part in cut(draw, place.columns)]
         if draw.chance(0.01):
             places[-1] = replace(places[-1], grid=replace(places[-1].grid, left=places[-1].grid.left + 600))
-        return [*together(draw, at_places(x, places)), dim]
+        return [*together(draw, x, places), dim]
     return arguments
 
 
 def as_bands(draw, x, parts):
     """Rasters with an axis of bands, and as many of them as each is to have."""
-    nodes = []
-    for one in at_places(x, parts):
-        nodes.append(one(lambda value: goes_with([node.value for node in nodes], value) or draw.chance(0.01)))
-    return [with_bands(node, part.bands, True) for node, part in zip(nodes, parts)]
+    return [with_bands(node, part.bands, True) for node, part in zip(one_by_one(draw, x, parts), parts)]
 
 
 def stack_arguments(draw, place, x):
@@ -235,7 +232,7 @@ def stack_arguments(draw, place, x):
 
 
 def times_arguments(draw, place, x):
-    return together(draw, at_places(x, [place] * 3))
+    return together(draw, x, [place] * 3)
 
 
 def mosaic_arguments(draw, place, x):
@@ -252,22 +249,26 @@ def mosaic_arguments(draw, place, x):
     if draw.chance(0.01):
         places[-1] = replace(places[-1], grid=replace(places[-1].grid, top=places[-1].grid.top + 7))
 
-    def suits(also):
-        # What is read of rasters without nodata below others with some is not said, nor what becomes of NaN beside nodata.
-        return lambda value: also(value) and (value.grid or draw.chance(0.01)) and not has_nan_beside_nodata(value) \
-            and (value.nodata is not None or value.fails is None) and (value.nodata is not None or covers)
+    def suits(value):
+        # What of rasters without nodata below others is read is not said where some have one.
+        return (value.grid or draw.chance(0.01)) and (value.nodata is not None or covers and value.fails is None)
 
-    return together(draw, [lambda also, one=one: one(suits(also)) for one in at_places(x, places)])
+    nodes = together(draw, lambda at, also, shallow: x(at, lambda value: also(value) and suits(value), shallow), places)
+    if any(has_nan_beside_nodata(node.value) for node in nodes):
+        # Whether NaN becomes the nodata is not said.
+        raise Unsuitable
+    return nodes
 
 
 def has_nan_beside_nodata(value):
-    return value.is_float and value.nodata is not None and value.nodata == value.nodata and bool(np.isnan(value.pixels).any())
+    is_nan = value.is_float and value.nodata is not None and value.nodata == value.nodata
+    return is_nan and bool(np.isnan(value.pixels).any())
 
 
 def covering(draw, rows, columns, covers):
     """Rows and columns of two parts; they overlap, touch, or leave corners."""
     ends = [sorted(int(end) for end in draw.rng.integers(1, length + 1, 2)) for length in (rows, columns)]
-    (row0, row1), (column0, column1) = ends
+    (row0, row1), (column0, column1) = ends if draw.chance(0.6) else [(end, end) for end, _ in ends]
     if not covers:
         return [((0, row1), (0, column1)), ((min(row0, rows - 1), rows), (min(column0, columns - 1), columns))]
     if draw.chance(0.5):
@@ -282,7 +283,10 @@ def reclassify_arguments(otherwise=None):
         classes = draw.classes(node.value)
         values = draw.entries(len(classes) + draw.chance(0.01))
         if otherwise == "raster":
-            return [node, classes, values, x(place, shallow=True)]
+            is_bool = all(isinstance(value, bool) for value in values)
+            has_nodata = node.value.nodata is not None
+            suits = lambda value: (value.dtype == "bool") == is_bool and (value.nodata is None or has_nodata)
+            return [node, classes, values, x(place, lambda value: suits(value) or draw.chance(0.03), shallow=True)]
         return [node, classes, values, *([node] if otherwise == "itself" else [])]
     return arguments
 

@@ -33,7 +33,7 @@ from world import Node, Unsuitable, World
 ROOT = os.path.abspath(f"{os.path.dirname(os.path.abspath(__file__))}/../../..")
 COUNT, LEAST = 2000, 20
 FAILURES_MAX = 20
-SHARE_KEPT = 0.15  # of operations that are drawn and to be refused; others are drawn in the place of the rest
+SHARE_KEPT = 0.1  # of operations that are drawn and to be refused; others are drawn in the place of the rest
 WORLD = 25  # expressions that share files
 SETTINGS = [[], ["--threads", "1"], ["--threads", "2"], ["--threads", "3"], ["--serial"], ["--memory", "64M"],
             ["--no-passthrough"]]
@@ -214,6 +214,8 @@ class Test:
                 continue
             if not tree.arguments:
                 continue
+            for told in tree.inputs.values():
+                told.write()
             self.drawn.update(node.operation.name for node in tree.all())
             yield tree, f"{world.folder}/out-{index}.tif", SETTINGS[rng.integers(len(SETTINGS))]
 
@@ -301,7 +303,8 @@ def uncovered(swath):
     assert all(np.greater(counts, [60, 15, 5, 15])), "the help has changed its form"
     known = {operation.word for operation in OPERATIONS + NUMBERS}
     unknown = [word for word in [*functions, *operators] if word not in known]
-    unknown += [f"mosaic {word}" for word in overlaps if f"mosaic {word}" not in {operation.name for operation in OPERATIONS}]
+    names = {operation.name for operation in OPERATIONS}
+    unknown += [f"mosaic {word}" for word in overlaps if f"mosaic {word}" not in names]
     return unknown + [word for word in statistics if word not in STATISTICS]
 
 

@@ -35,7 +35,8 @@ def clip_box(x, left, bottom, right, top):
     require(left < right and bottom < top, "a box that is empty")
     grid, (_, rows, columns) = x.grid, x.pixels.shape
     # Rows or columns may run the other way.
-    across, down = sorted((x - grid.left) / grid.width for x in (left, right)), sorted((grid.top - y) / grid.height for y in (top, bottom))
+    across = sorted((x - grid.left) / grid.width for x in (left, right))
+    down = sorted((grid.top - y) / grid.height for y in (top, bottom))
     (row0, row1), (column0, column1) = covering(*down, rows), covering(*across, columns)
     require(row0 < row1 and column0 < column1, "a box that misses the raster")
     return window(x, row0, row1, column0, column1)

@@ -156,7 +156,8 @@ def window_product(windows):
     interval = of_one_to_all(windows.x.interval, windows.count_max)
     # Before any pixel is computed: what does not fit may be huge.
     smallest(interval)
-    return windows.integer(np.where(is_valid, pixels, 1).astype(object).prod((0, 1, 2)), is_empty, interval, windows.x.nodata)
+    product = np.where(is_valid, pixels, 1).astype(object).prod((0, 1, 2))
+    return windows.integer(product, is_empty, interval, windows.x.nodata)
 
 
 def of_one_to_all(interval, count):

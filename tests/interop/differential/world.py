@@ -33,6 +33,13 @@ class Input:
     name: str
     path: str
     raster: Raster
+    # How rasterio is to write it.
+    layout: dict
+
+    def write(self):
+        """Where it is read: of many that are drawn, that is not known before."""
+        if not os.path.exists(self.path):
+            write(self.path, self.raster.pixels, self.raster.nodata, self.raster.grid, self.layout)
 
 
 class Node:
@@ -148,8 +155,7 @@ class World:
         pixels = self.pixels((len(kind.pixels), place.rows, place.columns), kind.dtype, kind.nodata)
         name = NAMES[number % len(NAMES)] + (str(number // len(NAMES)) if number >= len(NAMES) else "")
         path = f"{self.folder}/{name}.tif"
-        write(path, pixels, kind.nodata, kind.grid, self.layout())
-        return Node(Input(name, path, kind.relabelled(pixels=pixels)), [])
+        return Node(Input(name, path, kind.relabelled(pixels=pixels), self.layout()), [])
 
     def layout(self):
         """Tiles or strips, so that the chunks of operands differ."""

@@ -1,5 +1,7 @@
 //! Conversion between dtypes.
 
+mod vectors;
+
 use crate::buffer::{Slice, SliceMut};
 use crate::dtype::{DType, Element, Scalar};
 use crate::expr::Overflow;
@@ -19,8 +21,12 @@ pub(crate) fn cast(
     input: Slice<'_>,
     overflow: Overflow,
     nodata: Option<Scalar>,
-    out: SliceMut<'_>,
+    mut out: SliceMut<'_>,
 ) -> Result<(), Misfit> {
+    if vectors::cast(input, overflow, nodata, out.reborrow()) {
+        return Ok(());
+    }
+    // Some pixel does not fit, or these dtypes have no loop of their own: one after the other.
     macro_rules! to {
         ($(($variant:ident, $type:ty, $name:literal)),* $(,)?) => {
             match out { $(SliceMut::$variant(out) => from(input, overflow, nodata, out),)* }

@@ -5,8 +5,8 @@ use crate::dtype::{Element, Scalar};
 use crate::expr::CompareOp;
 use crate::for_dtype;
 
-/// More values than this are looked up instead of compared one after the other.
-const PASSES_MAX: usize = 16;
+/// More values than this are looked up instead of compared with each pixel.
+const COMPARED_MAX: usize = 16;
 
 /// The values of an `isin`, sorted and without duplicates.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ impl ValueSet {
             }
         }
         let mut bits = Vec::new();
-        if kept.len() > PASSES_MAX {
+        if kept.len() > COMPARED_MAX {
             bits = vec![0; 1 << 10];
             for value in kept.iter().filter_map(|value| value.to_integer()) {
                 let (word, bit) = place(value as u64);
@@ -56,7 +56,7 @@ pub(crate) fn is_in(input: Slice<'_>, set: &ValueSet, out: &mut [bool]) {
 
 fn is_in_typed<T: Element>(input: &[T], set: &ValueSet, out: &mut [bool]) {
     let pairs = out.iter_mut().zip(input);
-    if set.values.len() > PASSES_MAX && size_of::<T>() <= 2 {
+    if set.values.len() > COMPARED_MAX && size_of::<T>() <= 2 {
         // 8 KiB stay in the first-level cache, and no jump depends on the pixel as in a search.
         pairs.for_each(|(out, pixel)| {
             let (word, bit) = place(pixel.to_bits());
@@ -65,63 +65,84 @@ fn is_in_typed<T: Element>(input: &[T], set: &ValueSet, out: &mut [bool]) {
         return;
     }
     let values: Vec<T> = set.values.iter().map(|value| T::from_scalar(*value)).collect();
-    if values.len() > PASSES_MAX {
+    if values.len() > COMPARED_MAX {
         let order = |value: &T, pixel: &T| value.partial_cmp(pixel).unwrap_or(std::cmp::Ordering::Less);
         pairs.for_each(|(out, pixel)| *out = values.binary_search_by(|value| order(value, pixel)).is_ok());
         return;
     }
-    out.fill(false);
-    // One vectorised pass per value beats a search 15-fold on u8.
-    for value in values {
-        for (out, pixel) in out.iter_mut().zip(input) {
-            *out |= *pixel == value;
-        }
+    // All values at each pixel, as many as there are or the next power of two: a loop over pixels without jumps becomes
+    // vectors, and beats a search 15-fold on u8.
+    match values.len() {
+        0 => out.fill(false),
+        1 => is_one_of::<T, 1>(&values, input, out),
+        2 => is_one_of::<T, 2>(&values, input, out),
+        3..=4 => is_one_of::<T, 4>(&values, input, out),
+        5..=8 => is_one_of::<T, 8>(&values, input, out),
+        _ => is_one_of::<T, COMPARED_MAX>(&values, input, out),
     }
 }
 
-/// `out = input op value`, false where the pixel equals `nodata`.
+/// Of at most `N` values; the last one stands for those that are not there.
+fn is_one_of<T: Element, const N: usize>(values: &[T], input: &[T], out: &mut [bool]) {
+    let values: [T; N] = std::array::from_fn(|index| values[index.min(values.len() - 1)]);
+    fill_with(out, input, |pixel| values.iter().fold(false, |found, value| found | (pixel == *value)));
+}
+
+/// `out = input op value`, false where the pixel equals `nodata`, or is NaN where there is a nodata.
 pub(crate) fn compare(input: Slice<'_>, op: CompareOp, value: Scalar, nodata: Option<Scalar>, out: &mut [bool]) {
-    for_dtype!(Slice, input, input => {
-        compare_typed(input, op, value, out);
-        if let Some(nodata) = nodata {
-            clear_nodata(input, nodata, out);
-        }
-    });
+    for_dtype!(Slice, input, input => compare_typed(input, op, value, nodata, out));
 }
 
-fn compare_typed<T: Element>(input: &[T], op: CompareOp, value: Scalar, out: &mut [bool]) {
+fn compare_typed<T: Element>(input: &[T], op: CompareOp, value: Scalar, nodata: Option<Scalar>, out: &mut [bool]) {
     let value = T::from_scalar(value);
-    let pairs = out.iter_mut().zip(input);
+    macro_rules! run {
+        ($holds:expr) => {
+            match nodata.map(T::from_scalar) {
+                None => fill_with(out, input, $holds),
+                Some(nodata) => fill_with(out, input, |pixel| $holds(pixel) & is_valid(pixel, nodata)),
+            }
+        };
+    }
     match op {
-        CompareOp::Lt => pairs.for_each(|(out, pixel)| *out = *pixel < value),
-        CompareOp::Le => pairs.for_each(|(out, pixel)| *out = *pixel <= value),
-        CompareOp::Gt => pairs.for_each(|(out, pixel)| *out = *pixel > value),
-        CompareOp::Ge => pairs.for_each(|(out, pixel)| *out = *pixel >= value),
-        CompareOp::Eq => pairs.for_each(|(out, pixel)| *out = *pixel == value),
-        CompareOp::Ne => pairs.for_each(|(out, pixel)| *out = *pixel != value),
+        // NaN is less, and more, than nothing.
+        CompareOp::Lt => run!(|pixel: T| pixel < value),
+        CompareOp::Le => run!(|pixel: T| pixel <= value),
+        CompareOp::Gt => run!(|pixel: T| pixel > value),
+        CompareOp::Ge => run!(|pixel: T| pixel >= value),
+        // A value that is nodata is refused where the expression is built.
+        CompareOp::Eq => fill_with(out, input, |pixel| pixel == value),
+        CompareOp::Ne => run!(|pixel: T| pixel != value),
     }
 }
 
-/// False where the pixel is nodata, or NaN: NaN pixels of a raster that has nodata count as nodata.
+fn fill_with<T: Copy>(out: &mut [bool], input: &[T], told: impl Fn(T) -> bool) {
+    out.iter_mut().zip(input).for_each(|(out, pixel)| *out = told(*pixel));
+}
+
+/// Whether a pixel is one: not nodata, nor NaN, as NaN pixels of a raster that has nodata count as nodata.
+#[inline]
 #[expect(clippy::eq_op, reason = "NaN is the pixel that does not equal itself")]
-fn clear_nodata<T: Element>(input: &[T], nodata: Scalar, out: &mut [bool]) {
-    let nodata = T::from_scalar(nodata);
-    for (out, pixel) in out.iter_mut().zip(input) {
-        *out &= *pixel != nodata && *pixel == *pixel;
-    }
+fn is_valid<T: Element>(pixel: T, nodata: T) -> bool {
+    (pixel != nodata) & (pixel == pixel)
 }
 
 /// Whether pixels are valid: not nodata and, where there is a nodata, not NaN.
 pub(crate) fn valid(input: Slice<'_>, nodata: Option<Scalar>, out: &mut [bool]) {
-    out.fill(true);
-    if let Some(nodata) = nodata {
-        for_dtype!(Slice, input, input => clear_nodata(input, nodata, out));
+    match nodata {
+        None => out.fill(true),
+        Some(nodata) => for_dtype!(Slice, input, input => {
+            let nodata = Element::from_scalar(nodata);
+            fill_with(out, input, |pixel| is_valid(pixel, nodata));
+        }),
     }
 }
 
 /// False where the pixel is none: equals `nodata`, or is NaN.
 pub(crate) fn clear_missing(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) {
-    for_dtype!(Slice, input, input => clear_nodata(input, nodata, out));
+    for_dtype!(Slice, input, input => {
+        let nodata = Element::from_scalar(nodata);
+        out.iter_mut().zip(input).for_each(|(out, pixel)| *out &= is_valid(*pixel, nodata));
+    });
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::strip::{Cell, Cells, Strip, strips};
-use super::{Kernel, Program, Register, Source};
+use super::{Instruction, Kernel, Program, Register, Source};
 use crate::buffer::Buffer;
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
@@ -162,8 +162,8 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
     fn in_place(&mut self, cells: &mut Cells, live: &[usize]) -> Option<Chunk> {
         let (last, inner) = live.split_last()?;
         let Kernel::Select(condition, yes, no) = &self.program.instructions[*last].kernel else { return None };
-        let readers = inner.iter().map(|index| &self.program.instructions[*index].kernel);
-        let read: Vec<_> = readers.flat_map(Kernel::inputs).chain([*condition]).collect();
+        let readers = inner.iter().map(|index| &self.program.instructions[*index]);
+        let read: Vec<_> = readers.flat_map(Instruction::inputs).chain([*condition]).collect();
         let branches = [(yes, no), (no, yes)].into_iter().filter(|(branch, other)| branch != other);
         let leaf = branches.into_iter().find_map(|(branch, _)| match branch.register()? {
             Register::Leaf(leaf) if !read.contains(&Register::Leaf(leaf)) && self.fills_region(leaf) => Some(leaf),
@@ -205,7 +205,7 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
                     None => self.fold(index)?,
                 }))
             }
-            kernel => match kernel.inputs().into_iter().find(|input| self.of(*input).is_none()) {
+            _ => match program.instructions[index].inputs().into_iter().find(|input| self.of(*input).is_none()) {
                 Some(input) => Ok(Step::After(input)),
                 None => Ok(Step::Told(self.fold(index)?)),
             },
@@ -249,7 +249,7 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
 
     /// The value of an instruction all of whose inputs are one value: its kernel, run on one pixel.
     fn fold(&self, index: usize) -> Result<Known> {
-        let inputs = self.program.instructions[index].kernel.inputs();
+        let inputs = self.program.instructions[index].inputs();
         let is_constant = |input: &Register| matches!(self.of(*input), Some(Known::Constant(_)));
         if self.program.instructions[index].may_fail || !inputs.iter().all(is_constant) {
             return Ok(Known::Pixels);
@@ -325,7 +325,7 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
             Some(Known::Constant(_)) => Vec::new(),
             // Subtle: a leaf that stands for an instruction is read under its own register, too.
             Some(Known::Leaf(leaf)) => vec![Register::Leaf(leaf)],
-            Some(Known::Pixels) | None => self.program.instructions[index].kernel.inputs(),
+            Some(Known::Pixels) | None => self.program.instructions[index].inputs(),
         })
     }
 

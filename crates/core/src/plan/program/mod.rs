@@ -38,11 +38,20 @@ pub struct Leaf {
 #[derive(Debug, Clone, PartialEq)]
 struct Instruction {
     kernel: Kernel,
+    /// What its pixels become where others are nodata, once the kernel has run.
+    blank: Option<Blank>,
     dtype: DType,
     varies: [bool; 2],
     /// Whether some pixel of it, or of what it is computed from, can make a run fail.
     may_fail: bool,
     name: String,
+}
+
+/// A value in the place of pixels whose operands are nodata.
+#[derive(Debug, Clone, PartialEq)]
+struct Blank {
+    missing: Vec<Missing>,
+    value: Scalar,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -68,8 +77,6 @@ enum Kernel {
     Map(Own, Vec<Register>),
     /// The same value as another dtype; integers modulo its size.
     Convert(Register),
-    /// The register's pixels, but the value where one of the others is nodata.
-    Blank(Register, Vec<Missing>, Scalar),
 }
 
 /// A user's kernel, which is equal to itself alone.
@@ -182,20 +189,20 @@ impl ProgramBuilder {
         self.finished(result, Vec::new(), op, meta)
     }
 
-    /// A result in the dtype of `meta`, blank where an operand is nodata.
+    /// The result of the instruction that was added last, in the dtype of `meta`, blank where an operand is nodata.
     fn finished(&mut self, result: Register, missing: Vec<Missing>, op: &Op, meta: &Meta) -> Register {
         let result = self.converted(result, meta.dtype, op);
+        let last = self.instructions.len() - 1;
+        debug_assert_eq!(result, Register::Result(last), "nobody else has it yet");
         // Bools have no nodata: they are false there.
         let blank = meta.nodata.or((meta.dtype == DType::Bool).then_some(Scalar::Bool(false)));
-        let result = match blank {
-            Some(nodata) if !missing.is_empty() => {
-                self.instruct(Kernel::Blank(result, missing, nodata), meta.dtype, op)
-            }
-            _ => result,
-        };
-        if let Register::Result(index) = result {
-            self.intervals.1[index] = meta.interval;
+        if let Some(value) = blank.filter(|_| !missing.is_empty()) {
+            self.instructions[last].blank = Some(Blank { missing, value });
+            let inputs = self.instructions[last].inputs();
+            self.instructions[last].varies = self.varies_with(&inputs);
+            self.instructions[last].may_fail = inputs.iter().any(|input| self.may_fail(*input));
         }
+        self.intervals.1[last] = meta.interval;
         result
     }
 
@@ -212,7 +219,8 @@ impl ProgramBuilder {
             return register;
         }
         let kernel = Kernel::Convert(register);
-        let known = self.instructions.iter().position(|known| known.kernel == kernel && known.dtype == dtype);
+        let is_it = |known: &Instruction| known.kernel == kernel && known.dtype == dtype && known.blank.is_none();
+        let known = self.instructions.iter().position(is_it);
         known.map_or_else(|| self.instruct(kernel, dtype, op), Register::Result)
     }
 
@@ -221,7 +229,7 @@ impl ProgramBuilder {
         let inputs = kernel.inputs();
         let varies = self.varies_with(&inputs);
         let may_fail = inputs.iter().any(|input| self.may_fail(*input));
-        self.instructions.push(Instruction { kernel, dtype, varies, may_fail, name: op.to_string() });
+        self.instructions.push(Instruction { kernel, blank: None, dtype, varies, may_fail, name: op.to_string() });
         self.intervals.1.push(Interval::of_dtype(dtype));
         Register::Result(self.instructions.len() - 1)
     }
@@ -242,7 +250,8 @@ impl ProgramBuilder {
         };
         let may_fail = inputs.iter().any(|input| self.may_fail(*input))
             || matches!(op, Op::Cast { dtype, .. } if !inputs.iter().all(|input| exact(dtype, input)));
-        self.instructions.push(Instruction { kernel, dtype: meta.dtype, varies, may_fail, name: op.to_string() });
+        let (dtype, name) = (meta.dtype, op.to_string());
+        self.instructions.push(Instruction { kernel, blank: None, dtype, varies, may_fail, name });
         self.intervals.1.push(meta.interval);
         Register::Result(self.instructions.len() - 1)
     }
@@ -326,6 +335,15 @@ impl Source {
     }
 }
 
+impl Instruction {
+    /// The registers that it reads.
+    fn inputs(&self) -> Vec<Register> {
+        let mut inputs = self.kernel.inputs();
+        inputs.extend(self.blank.iter().flat_map(|blank| &blank.missing).map(|(register, _)| *register));
+        inputs
+    }
+}
+
 impl Kernel {
     /// The registers that it reads.
     fn inputs(&self) -> Vec<Register> {
@@ -345,9 +363,6 @@ impl Kernel {
             Self::Map(_, inputs) => inputs.clone(),
             Self::ComparePixels(_, a, b, missing) => {
                 [*a, *b].into_iter().chain(missing.iter().map(|(register, _)| *register)).collect()
-            }
-            Self::Blank(input, missing, _) => {
-                std::iter::once(*input).chain(missing.iter().map(|(register, _)| *register)).collect()
             }
             Self::Select(condition, yes, no) => {
                 std::iter::once(*condition).chain([yes, no].into_iter().filter_map(Source::register)).collect()
@@ -379,7 +394,7 @@ impl Program {
                 let branches = [yes, no].into_iter().filter_map(Source::register);
                 std::iter::once(*condition).chain(branches.filter(|branch| self.may_fail(*branch))).collect()
             }
-            kernel => kernel.inputs(),
+            _ => self.instructions[index].inputs(),
         });
         let leaf = |index| unconditional.contains(&Register::Leaf(index));
         (0..self.leaves.len()).map(|index| !leaf(index)).collect()

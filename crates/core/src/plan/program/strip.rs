@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Instruction, Kernel, Program, Register, Source};
+use super::{Blank, Instruction, Kernel, Missing, Program, Register, Source};
 use crate::buffer::{Buffer, Slice, SliceMut};
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
@@ -95,10 +95,10 @@ impl Cells {
             let (before, after) = self.instructions.split_at_mut(index);
             let Cell::Computed(register) = &mut after[0] else { continue };
             let reader = Reader { leaves: &self.leaves, instructions: before, strip, plane };
-            reader.run(&instruction.kernel, register.slice_mut(0, strip.end - strip.start)).map_err(failed(index))?;
+            reader.run(instruction, register.slice_mut(0, strip.end - strip.start)).map_err(failed(index))?;
         }
         let reader = Reader { leaves: &self.leaves, instructions: &self.instructions[..*last], strip, plane };
-        reader.run(&program.instructions[*last].kernel, out).map_err(failed(*last))
+        reader.run(&program.instructions[*last], out).map_err(failed(*last))
     }
 
     /// Copies one strip of a register that is not computed to `out`.
@@ -167,7 +167,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn run(&self, kernel: &Kernel, out: SliceMut<'_>) -> Result<(), kernel::Misfit> {
+    fn run(&self, instruction: &Instruction, mut out: SliceMut<'_>) -> Result<(), kernel::Misfit> {
+        self.run_kernel(&instruction.kernel, out.reborrow())?;
+        if let Some(Blank { missing, value }) = &instruction.blank {
+            let mut valid = [false; STRIP];
+            let valid = &mut valid[..self.strip.end - self.strip.start];
+            self.find_valid(missing, valid);
+            kernel::overwrite(valid, false, Choice::Value(*value), out);
+        }
+        Ok(())
+    }
+
+    fn run_kernel(&self, kernel: &Kernel, out: SliceMut<'_>) -> Result<(), kernel::Misfit> {
         match kernel {
             Kernel::Fill(value) => kernel::fill(*value, out),
             Kernel::IsIn(input, set) => kernel::is_in(self.read(*input), set, as_bool(out)),
@@ -204,7 +215,6 @@ impl<'a> Reader<'a> {
                 own.0.run(&inputs, out);
             }
             Kernel::Convert(input) => kernel::convert(self.read(*input), out),
-            Kernel::Blank(input, missing, nodata) => self.blank(*input, missing, *nodata, out),
             Kernel::Cast(input, overflow, nodata) => return kernel::cast(self.read(*input), *overflow, *nodata, out),
         }
         Ok(())
@@ -212,15 +222,14 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The pixels of a register, but `fill` where one of the others is nodata.
-    fn blank(&self, input: Register, missing: &[(Register, Scalar)], fill: Scalar, mut out: SliceMut<'_>) {
-        let mut valid = [true; STRIP];
-        let valid = &mut valid[..self.strip.end - self.strip.start];
-        for (register, nodata) in missing {
-            kernel::clear_missing(self.read(*register), *nodata, valid);
+    /// Whether all of these registers, of which there is one at least, have pixels that are none of their nodata.
+    fn find_valid(&self, missing: &[Missing], valid: &mut [bool]) {
+        for (index, (register, nodata)) in missing.iter().enumerate() {
+            match index {
+                0 => kernel::valid(self.read(*register), Some(*nodata), valid),
+                _ => kernel::clear_missing(self.read(*register), *nodata, valid),
+            }
         }
-        copy(self.read(input), out.reborrow());
-        kernel::overwrite(valid, false, Choice::Value(fill), out);
     }
 }
 

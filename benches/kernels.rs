@@ -1,0 +1,167 @@
+//! How fast operations on pixels are beside copying the same bytes: a table of operations and dtypes.
+//!
+//! Rasters in memory, larger than caches, are computed on one thread block by block into buffers that are used again; beside
+//! them the same blocks are copied into such buffers. An operation that is as fast as memory takes no longer than a copy of
+//! as many bytes, read and written, would.
+#![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use swath::{DType, Fill, LazyRaster, Overflow, Pixel, Run, Scalar};
+use swath_core::testing::chunked;
+
+/// As the command has it: kernels are measured, not the page faults of glibc's `malloc` (docs/design/decisions.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const COLUMNS: usize = 8192;
+const ROWS: usize = 2048;
+/// Rows of a block, which are whole: half a megapixel.
+const BLOCK_ROWS: usize = 64;
+const ROUNDS: usize = 7;
+
+fn main() {
+    println!("GB/s read and written on one thread, and how many times as long as copying as many bytes it takes.");
+    println!();
+    println!("| operation | {} |", DTYPES.map(DType::name).join(" | "));
+    println!("|---|{}", "---|".repeat(DTYPES.len()));
+    let copied = DTYPES.map(copy_rate);
+    println!("| copy | {} |", copied.map(|rate| format!("{rate:.1}")).join(" | "));
+    for operation in OPERATIONS {
+        let cells: Vec<_> = DTYPES.iter().zip(copied).map(|(dtype, copied)| operation.cell(*dtype, copied)).collect();
+        println!("| {} | {} |", operation.name, cells.join(" | "));
+    }
+}
+
+const DTYPES: [DType; 6] = [DType::U8, DType::U16, DType::I16, DType::I32, DType::F32, DType::F64];
+
+/// An operation on two rasters and a condition, or on some of them.
+struct Operation {
+    name: &'static str,
+    build: fn(&LazyRaster, &LazyRaster, &LazyRaster) -> swath::Result<LazyRaster>,
+    /// How many rasters it reads, and whether it reads the condition.
+    reads: (usize, bool),
+}
+
+static OPERATIONS: &[Operation] = &[
+    Operation { name: "`x > v`", reads: (1, false), build: |x, _, _| x.gt(40) },
+    Operation { name: "`x == v`, nodata", reads: (1, false), build: |x, _, _| x.with_nodata(0)?.eq(40) },
+    Operation { name: "`x < y`", reads: (2, false), build: |x, y, _| x.lt(y) },
+    Operation { name: "`x < y`, nodata", reads: (2, false), build: |x, y, _| x.with_nodata(0)?.lt(&y.with_nodata(0)?) },
+    Operation { name: "`isin` of 2", reads: (1, false), build: |x, _, _| x.isin([8, 9]) },
+    Operation { name: "`isin` of 8", reads: (1, false), build: |x, _, _| x.isin([1, 2, 3, 5, 8, 13, 21, 34]) },
+    Operation { name: "`mask(c, v)`", reads: (1, true), build: |x, _, c| x.mask(c, 7) },
+    Operation { name: "`mask(c, nodata)`", reads: (1, true), build: |x, _, c| x.with_nodata(0)?.mask(c, Fill::Nodata) },
+    Operation { name: "`c.if_else(x, y)`", reads: (2, true), build: |x, y, c| c.if_else(x, y) },
+    Operation { name: "`x + v`", reads: (1, false), build: |x, _, _| x.add(3) },
+    Operation { name: "`x + y`", reads: (2, false), build: |x, y, _| x.add(y) },
+    Operation {
+        name: "`x + y`, nodata",
+        reads: (2, false),
+        build: |x, y, _| x.with_nodata(0)?.add(&y.with_nodata(0)?),
+    },
+    Operation { name: "`x - y`", reads: (2, false), build: |x, y, _| x.sub(y) },
+    Operation { name: "`x * y`", reads: (2, false), build: |x, y, _| x.mul(y) },
+    Operation {
+        name: "`x * y`, nodata",
+        reads: (2, false),
+        build: |x, y, _| x.with_nodata(0)?.mul(&y.with_nodata(0)?),
+    },
+    Operation { name: "`x / y`", reads: (2, false), build: |x, y, _| x.div(y) },
+    Operation {
+        name: "`x / y`, nodata",
+        reads: (2, false),
+        build: |x, y, _| x.with_nodata(0)?.div(&y.with_nodata(0)?),
+    },
+    Operation { name: "`minimum(x, y)`", reads: (2, false), build: |x, y, _| x.minimum(y) },
+    Operation {
+        name: "`minimum(x, y)`, nodata",
+        reads: (2, false),
+        build: |x, y, _| x.with_nodata(0)?.minimum(&y.with_nodata(0)?),
+    },
+    Operation {
+        name: "cast to u8, saturating",
+        reads: (1, false),
+        build: |x, _, _| x.cast(DType::U8, Overflow::Saturate),
+    },
+    Operation {
+        name: "cast to u8, or an error",
+        reads: (1, false),
+        build: |x, _, _| x.cast(DType::U8, Overflow::Error),
+    },
+    Operation {
+        name: "cast to i16, or an error, nodata",
+        reads: (1, false),
+        build: |x, _, _| x.with_nodata(0)?.cast(DType::I16, Overflow::Error),
+    },
+    Operation { name: "cast to f32", reads: (1, false), build: |x, _, _| x.cast(DType::F32, Overflow::Saturate) },
+    Operation { name: "`sqrt(x)`", reads: (1, false), build: |x, _, _| x.sqrt() },
+    Operation { name: "`valid(x)`", reads: (1, false), build: |x, _, _| x.with_nodata(0)?.valid() },
+    Operation { name: "`fill_nodata(x)`", reads: (1, false), build: |x, _, _| x.with_nodata(0)?.fill_nodata(9) },
+    Operation { name: "`(x - y) / (x + y)`", reads: (2, false), build: |x, y, _| x.normalized_difference(y) },
+    Operation {
+        name: "`(x - y) / (x + y)`, nodata",
+        reads: (2, false),
+        build: |x, y, _| x.with_nodata(0)?.normalized_difference(&y.with_nodata(0)?),
+    },
+];
+
+/// Values from 1 to 96 and some 0, which every dtype and the product of every two of them holds.
+fn rasters<T: Pixel>() -> [LazyRaster; 2] {
+    let table: Vec<T> = (0..97 * 89).map(|at| T::from_scalar(Scalar::from(at * at % 97))).collect();
+    [3, 5].map(|step| in_blocks(|y, x| table[(y * 31 + x * step) % table.len()]))
+}
+
+fn in_blocks<T: Pixel>(pixel: impl Fn(usize, usize) -> T) -> LazyRaster {
+    chunked([1, ROWS, COLUMNS], [1, BLOCK_ROWS, COLUMNS], |_, y, x| pixel(y, x))
+}
+
+fn rasters_of(dtype: DType) -> [LazyRaster; 2] {
+    match dtype {
+        DType::U8 => rasters::<u8>(),
+        DType::U16 => rasters::<u16>(),
+        DType::I16 => rasters::<i16>(),
+        DType::I32 => rasters::<i32>(),
+        DType::F32 => rasters::<f32>(),
+        _ => rasters::<f64>(),
+    }
+}
+
+impl Operation {
+    /// GB/s, and how many times as long as a copy of as many bytes it takes.
+    fn cell(&self, dtype: DType, copied: f64) -> String {
+        let [x, y] = rasters_of(dtype);
+        let condition = in_blocks(|y, x| (x / 3 + y) % 5 == 0);
+        let Ok(raster) = (self.build)(&x, &y, &condition) else { return "—".to_owned() };
+        let (rasters, reads_condition) = self.reads;
+        let read = rasters as u64 * x.byte_len() + u64::from(reads_condition) * condition.byte_len();
+        let rate = (read + raster.byte_len()) as f64 / fastest(|| stream(&raster)) / 1e9;
+        format!("{rate:.1} ({:.2})", copied / rate)
+    }
+}
+
+fn fastest(mut run: impl FnMut()) -> f64 {
+    let time = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64()
+    };
+    (0..ROUNDS).map(time).fold(f64::INFINITY, f64::min)
+}
+
+/// Computes a raster on this thread, chunk by chunk.
+fn stream(raster: &LazyRaster) {
+    for chunk in Run::serial().chunks(raster).unwrap() {
+        black_box(chunk.unwrap());
+    }
+}
+
+/// GB/s of copying blocks of a dtype into buffers that are used again.
+fn copy_rate(dtype: DType) -> f64 {
+    let block = BLOCK_ROWS * COLUMNS * dtype.size();
+    let source: Vec<u8> = (0..ROWS / BLOCK_ROWS * block).map(|at| at as u8).collect();
+    let seconds = fastest(|| source.chunks(block).for_each(|block| drop(black_box(block.to_vec()))));
+    2.0 * source.len() as f64 / seconds / 1e9
+}

@@ -1,0 +1,195 @@
+//! Conversion in loops that become vectors, between the dtypes that files have most: all pixels are converted, and only then
+//! is it asked whether all fit.
+
+use crate::buffer::{Slice, SliceMut};
+use crate::dtype::{Element, Scalar};
+use crate::expr::Overflow;
+
+/// Converts all pixels as [`cast`](super::cast) does, if all fit. False where one does not, which is then to be found, or where
+/// there is no loop for these dtypes; what `out` has then means nothing.
+pub(super) fn cast(input: Slice<'_>, overflow: Overflow, nodata: Option<Scalar>, out: SliceMut<'_>) -> bool {
+    macro_rules! pairs {
+        ($($macro:ident: $from:ident $from_type:ty => $($to:ident $to_type:ty),*;)*) => {
+            match (input, out) {
+                $($((Slice::$from(input), SliceMut::$to(out)) => {
+                    let missing = nodata.map(|value| (<$from_type>::from_scalar(value), <$to_type>::from_scalar(value)));
+                    $macro!(input, out, overflow, missing, $from_type, $to_type)
+                })*)*
+                _ => false,
+            }
+        };
+    }
+    pairs! {
+        integer_to_integer: U8 u8 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+        integer_to_integer: U16 u16 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+        integer_to_integer: I16 i16 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+        integer_to_integer: U32 u32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+        integer_to_integer: I32 i32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+        integer_to_float: U8 u8 => F32 f32, F64 f64;
+        integer_to_float: U16 u16 => F32 f32, F64 f64;
+        integer_to_float: I16 i16 => F32 f32, F64 f64;
+        integer_to_float: U32 u32 => F32 f32, F64 f64;
+        integer_to_float: I32 i32 => F32 f32, F64 f64;
+        float_to_integer: F32 f32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+        float_to_integer: F64 f64 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+        float_to_float: F32 f32 => F32 f32, F64 f64;
+        float_to_float: F64 f64 => F32 f32, F64 f64;
+    }
+}
+
+macro_rules! integer_to_integer {
+    ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
+        // The ends of the new dtype, or of the old one where that has fewer values.
+        const LOW: $from = if (<$to>::MIN as i64) < <$from>::MIN as i64 { <$from>::MIN } else { <$to>::MIN as $from };
+        const HIGH: $from = if (<$to>::MAX as i64) > <$from>::MAX as i64 { <$from>::MAX } else { <$to>::MAX as $from };
+        match $overflow {
+            Overflow::Error => all($input, $out, $missing, |pixel| (pixel as $to, (pixel >= LOW) & (pixel <= HIGH))),
+            Overflow::Saturate => all($input, $out, $missing, |pixel| (pixel.clamp(LOW, HIGH) as $to, true)),
+            Overflow::Wrap => all($input, $out, $missing, |pixel| (pixel as $to, true)),
+        }
+    }};
+}
+use integer_to_integer;
+
+macro_rules! integer_to_float {
+    ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
+        let _ = $overflow;
+        all($input, $out, $missing, |pixel| (pixel as $to, true))
+    }};
+}
+use integer_to_float;
+
+macro_rules! float_to_integer {
+    ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
+        // The least float that is cut to the least integer, and the least that is cut to one too large.
+        const BELOW: $from = <$to>::MIN as $from - 1.0;
+        const LOW: $from = if BELOW < <$to>::MIN as $from { BELOW.next_up() } else { <$to>::MIN as $from };
+        const BEYOND: $from = (<$to>::MAX as i64 + 1) as $from;
+        match $overflow {
+            Overflow::Error => all($input, $out, $missing, |pixel| (pixel as $to, (pixel >= LOW) & (pixel < BEYOND))),
+            // `as` cuts towards zero, saturates, and takes NaN to 0.
+            Overflow::Saturate => all($input, $out, $missing, |pixel| (pixel as $to, true)),
+            Overflow::Wrap => false,
+        }
+    }};
+}
+use float_to_integer;
+
+macro_rules! float_to_float {
+    ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
+        let is_lost = |pixel: $from, narrow: $to| pixel.is_finite() & !narrow.is_finite();
+        match $overflow {
+            Overflow::Error => all($input, $out, $missing, |pixel| (pixel as $to, !is_lost(pixel, pixel as $to))),
+            Overflow::Saturate => all($input, $out, $missing, |pixel| {
+                let narrow = pixel as $to;
+                (if is_lost(pixel, narrow) { <$to>::MAX.copysign(narrow) } else { narrow }, true)
+            }),
+            Overflow::Wrap => all($input, $out, $missing, |pixel| (pixel as $to, true)),
+        }
+    }};
+}
+use float_to_float;
+
+/// Converts all pixels, nodata and NaN to the new nodata where there is one, and tells whether all fit and no valid one has
+/// become nodata.
+#[expect(clippy::eq_op, reason = "NaN is the pixel that does not equal itself")]
+fn all<T: Element, U: Element>(
+    input: &[T],
+    out: &mut [U],
+    missing: Option<(T, U)>,
+    convert: impl Fn(T) -> (U, bool),
+) -> bool {
+    let pairs = out.iter_mut().zip(input);
+    match missing {
+        None => pairs.fold(true, |all_fit, (out, pixel)| {
+            let (value, fits) = convert(*pixel);
+            *out = value;
+            all_fit & fits
+        }),
+        Some((from, to)) => pairs.fold(true, |all_fit, (out, pixel)| {
+            let (value, fits) = convert(*pixel);
+            let is_missing = (*pixel == from) | (*pixel != *pixel);
+            *out = if is_missing { to } else { value };
+            all_fit & (is_missing | fits & (value != to))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Misfit, Sample, Target};
+    use super::*;
+    use crate::buffer::{Buffer, Pixel};
+
+    /// Whether a loop over vectors gives what one pixel after the other gives, for each value and with each nodata.
+    fn check<T: Pixel + Sample, U: Pixel + Target>(values: &[T], nodata: &[Scalar]) {
+        for overflow in [Overflow::Error, Overflow::Saturate, Overflow::Wrap] {
+            for nodata in std::iter::once(None).chain(nodata.iter().copied().map(Some)) {
+                for value in values {
+                    // Long enough for vectors, the value in the midst of what fits.
+                    let mut input = vec![T::from_scalar(Scalar::Int(1)); 37];
+                    input[20] = *value;
+                    let (input, mut out) = (Buffer::from_vec(input), vec![U::default(); 37]);
+                    let mut expected = out.clone();
+                    let slice = input.slice(0, 37);
+                    let one_by_one: Result<(), Misfit> =
+                        super::super::run(slice.as_slice::<T>().unwrap(), overflow, nodata, &mut expected);
+                    let mut buffer = Buffer::from_vec(std::mem::take(&mut out));
+                    let fits = cast(slice, overflow, nodata, buffer.whole_mut());
+                    let what = format!("{value:?} to {}, {overflow:?}, nodata {nodata:?}", U::DTYPE);
+                    if overflow == Overflow::Wrap && T::DTYPE.is_float() && !U::DTYPE.is_float() {
+                        assert!(!fits, "{what}: there is no such loop");
+                        continue;
+                    }
+                    assert_eq!(fits, one_by_one.is_ok(), "{what}");
+                    let bits = |pixels: &[U]| pixels.iter().map(|pixel| pixel.to_bits()).collect::<Vec<_>>();
+                    if fits {
+                        assert_eq!(bits(buffer.as_slice::<U>().unwrap()), bits(&expected), "{what}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn loops_over_vectors_give_what_one_pixel_after_the_other_gives() {
+        let nodata = [0, 7, 255].map(Scalar::from);
+        macro_rules! integers {
+            ($($from:ty),*) => {
+                $({
+                    let ends = [<$from>::MIN, <$from>::MAX];
+                    let near = [0_i64, -1, -129, -32_769, 7, 127, 255, 256, 32_767, 65_535, 65_536].map(|v| v as $from);
+                    let values: Vec<$from> = ends.into_iter().chain(near).collect();
+                    check::<$from, u8>(&values, &nodata);
+                    check::<$from, u16>(&values, &nodata);
+                    check::<$from, i16>(&values, &nodata);
+                    check::<$from, u32>(&values, &nodata);
+                    check::<$from, i32>(&values, &nodata);
+                    check::<$from, f32>(&values, &nodata);
+                    check::<$from, f64>(&values, &nodata);
+                })*
+            };
+        }
+        integers!(u8, u16, i16, u32, i32);
+        macro_rules! floats {
+            ($($from:ident),*) => {
+                $({
+                    let whole = [0.0, -1.0, 7.0, 255.0, 256.0, -32_768.0, -32_769.0, 65_535.0, 65_536.0, 2_147_483_647.0,
+                        2_147_483_648.0, -2_147_483_648.0, -2_147_483_649.0, 4_294_967_295.0, 4_294_967_296.0, 1e30];
+                    let beside = whole.iter().flat_map(|v: &$from| [v.next_down(), *v, v.next_up(), v + 0.4, v - 0.4]);
+                    let odd = [$from::NAN, $from::INFINITY, $from::NEG_INFINITY, $from::MAX, $from::MIN, -0.0];
+                    let values: Vec<$from> = beside.chain(odd).collect();
+                    let nodata = [Scalar::from(0), Scalar::from(7), Scalar::from(255)];
+                    check::<$from, u8>(&values, &nodata);
+                    check::<$from, u16>(&values, &nodata);
+                    check::<$from, i16>(&values, &nodata);
+                    check::<$from, u32>(&values, &nodata);
+                    check::<$from, i32>(&values, &nodata);
+                    check::<$from, f32>(&values, &nodata);
+                    check::<$from, f64>(&values, &nodata);
+                })*
+            };
+        }
+        floats!(f32, f64);
+    }
+}
