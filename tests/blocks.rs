@@ -55,6 +55,32 @@ fn a_closure_sees_each_chunk_once_and_as_a_whole() {
 }
 
 #[test]
+fn closures_over_pixels_leave_nodata_and_are_fused() {
+    let raster = swath::raster([2, ROWS, COLUMNS], |b, y, x| (b + y + x) as u16 % 5).unwrap().with_nodata(3).unwrap();
+    let halves = |pixels: &[u16], halves: &mut [f32]| {
+        halves.iter_mut().zip(pixels).for_each(|(half, pixel)| *half = f32::from(*pixel) / 2.0);
+    };
+    let mapped = raster.map("halves", halves).unwrap();
+    assert!(mapped.nodata().unwrap().is_nan());
+    let all = compute(&mapped.add(1).unwrap().fill_nodata(-1).unwrap());
+    for ([b, y, x], got) in all.indexed_iter().map(|(at, got)| ([at[0], at[1], at[2]], *got)) {
+        let pixel = (b + y + x) % 5;
+        let expected = if pixel == 3 { -1.0 } else { pixel as f32 / 2.0 + 1.0 };
+        assert_eq!(got, expected, "band {b}, row {y}, column {x}");
+    }
+    let tasks = |raster: &LazyRaster| Run::serial().predict(raster).unwrap().tasks;
+    assert_eq!(tasks(&mapped.add(1).unwrap()), tasks(&raster), "a closure over pixels is no stage of its own");
+    let odd =
+        |pixels: &[u16], odd: &mut [bool]| odd.iter_mut().zip(pixels).for_each(|(odd, pixel)| *odd = pixel % 2 == 1);
+    let odd = raster.map("odd", odd).unwrap();
+    assert_eq!(odd.nodata(), None);
+    assert!(!Run::serial().compute(&odd).unwrap().view::<bool>().unwrap()[[0, 0, 3]], "false at nodata");
+    let none = |_: &[u16], _: &mut [u8]| {};
+    let error = raster.with_nodata(999).unwrap().map("none", none).unwrap_err();
+    assert!(error.to_string().contains("u8 cannot hold nodata 999"), "{error}");
+}
+
+#[test]
 fn a_closure_may_change_dtype_and_its_errors_name_the_chunk() {
     let bright =
         image().map_blocks("bright", |block: Block<'_, f32>| Ok(block.pixels.mapv(|pixel| pixel > 8.0))).unwrap();

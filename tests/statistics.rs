@@ -98,6 +98,41 @@ fn statistics_are_what_they_are_by_definition() {
 }
 
 #[test]
+fn places_are_those_of_the_first_extremes_whatever_the_blocks() {
+    let raster = swath::raster(SHAPE, |b, y, x| (random(9, at(b, y, x)) % 300) as i16 - 20).unwrap();
+    let raster = raster.with_nodata(-20).unwrap();
+    let summaries = all_ways(&raster, |raster| raster.statistics().unwrap().places().unwrap());
+    for (band, summary) in summaries.iter().enumerate() {
+        let all = pixels(&raster.without_nodata().unwrap(), band);
+        let columns = SHAPE[2];
+        let first = |value: Scalar| {
+            let index = all.iter().position(|pixel| *pixel == value.to_f64()).unwrap();
+            [index / columns, index % columns]
+        };
+        assert_eq!(summary.argmin(), Some(first(summary.min().unwrap())));
+        assert_eq!(summary.argmax(), Some(first(summary.max().unwrap())));
+    }
+    let of = |raster: &LazyRaster| raster.statistics().unwrap().places().unwrap().compute().unwrap().all().unwrap();
+    let with_nan = swath::raster([1, 2, 2], |_, y, x| [1.0, f32::NAN, f32::NAN, 0.0][y * 2 + x]).unwrap();
+    assert_eq!(
+        (of(&with_nan).argmin(), of(&with_nan).argmax()),
+        (Some([0, 1]), Some([0, 1])),
+        "NaN is first, as NumPy's"
+    );
+    let numbers = of(&with_nan.with_nodata(9).unwrap());
+    assert_eq!(
+        (numbers.argmin(), numbers.argmax()),
+        (Some([1, 1]), Some([0, 0])),
+        "NaN is none where there is a nodata"
+    );
+    assert_eq!(raster.statistics().unwrap().compute().unwrap().all().unwrap().argmin(), None, "nobody asked");
+    let bools = |value| swath::raster([1, 2, 2], move |_, y, x| y + x > value).unwrap();
+    let told = |value| bools(value).statistics().unwrap().compute().unwrap().all().unwrap();
+    assert_eq!((told(0).any(), told(0).all(), told(2).any()), (Some(true), Some(false), Some(false)));
+    assert_eq!(of(&raster).any(), None, "numbers are neither true nor false");
+}
+
+#[test]
 fn numbers_are_exact_where_float_sums_are_not() {
     // Sums of these cancel but for a few.
     let raster = swath::raster([1, 3, 2], |_, y, x| [1e300, 1.0, -1e300, 2.0, 1e-300, 0.5][y * 2 + x]).unwrap();

@@ -95,15 +95,18 @@ pub(crate) fn compute(
 /// Prints what an expression asks for: all, or a number for each band.
 pub(crate) fn print(name: &str, told: &Statistics, asked: &Told, as_json: bool) -> Result<(), Failure> {
     let all = Asked { quantiles: &[], by_zone: false };
-    let Told::One(one) = asked else {
-        return output::print(&if as_json { json::render(name, told, &all) } else { render(told, &all) });
+    let of_each = |of: &dyn Fn(&Summary) -> Option<Vec<Scalar>>| told.iter().map(|(_, summary)| of(summary)).collect();
+    let numbers: Vec<Option<Vec<Scalar>>> = match asked {
+        Told::All => return output::print(&if as_json { json::render(name, told, &all) } else { render(told, &all) }),
+        Told::One(one) => of_each(&|summary| one(summary).map(|number| vec![number])),
+        Told::Quantile(share) => of_each(&|summary| summary.quantile(*share).map(|number| vec![number.into()])),
+        Told::Place(place) => of_each(&|summary| place(summary).map(|place| place.map(Scalar::from).to_vec())),
     };
-    let numbers: Vec<_> = told.iter().map(|(_, summary)| one(summary)).collect();
     output::print(&if as_json {
         json::numbers(&numbers)
     } else {
-        let number = |number: &Option<Scalar>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
-        numbers.iter().map(|one| format!("{}\n", number(one))).collect()
+        let line = |numbers: &Vec<Scalar>| numbers.iter().map(Scalar::to_string).collect::<Vec<_>>().join(" ");
+        numbers.iter().map(|one| format!("{}\n", one.as_ref().map_or("none".to_owned(), line))).collect()
     })
 }
 

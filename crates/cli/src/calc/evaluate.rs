@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice::Iter;
 
-use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, Scalar, Summary, Term, ValueRange};
+use swath::{ArithmeticOp, DType, Error, Fill, LazyRaster, LazyStatistics, Scalar, Summary, Term, ValueRange};
 
 use super::ast::{Compare, Element, Expr, Invert, Kind, Logic, Shift, Span};
 use super::complaint::{Complaint, suggestion};
@@ -390,9 +390,26 @@ impl<'a> Arguments<'a> {
 
     /// One number of each band, for which values must be counted.
     pub(super) fn counted(&mut self, one: fn(&Summary) -> Option<Scalar>) -> Evaluated<Numbers> {
+        Ok(Numbers { statistics: self.counted_statistics()?, told: Told::One(one) })
+    }
+
+    pub(super) fn counted_statistics(&mut self) -> Evaluated<LazyStatistics> {
         let raster = self.raster()?;
-        let statistics = raster.statistics().and_then(swath::LazyStatistics::value_counts);
-        Ok(Numbers { statistics: self.finish(statistics)?, told: Told::One(one) })
+        self.finish(raster.statistics().and_then(LazyStatistics::value_counts))
+    }
+
+    /// A bool of each band of bools.
+    pub(super) fn of_bools(&mut self, one: fn(&Summary) -> Option<Scalar>) -> Evaluated<Numbers> {
+        let expr = self.next()?;
+        let raster = condition(self.function.name, expr, self.inputs)?;
+        Ok(Numbers { statistics: self.finish(raster.statistics())?, told: Told::One(one) })
+    }
+
+    /// A place in each band.
+    pub(super) fn place(&mut self, place: fn(&Summary) -> Option<[usize; 2]>) -> Evaluated<Numbers> {
+        let raster = self.raster()?;
+        let statistics = raster.statistics().and_then(LazyStatistics::places);
+        Ok(Numbers { statistics: self.finish(statistics)?, told: Told::Place(place) })
     }
 
     /// Numbers are wanted where only a raster can be.

@@ -44,6 +44,10 @@ pub(crate) enum Told {
     All,
     /// One for each band.
     One(fn(&Summary) -> Option<Scalar>),
+    /// The value below which this share of each band lies.
+    Quantile(f64),
+    /// Row and column in each band.
+    Place(fn(&Summary) -> Option<[usize; 2]>),
 }
 
 /// Of arguments, as many as one likes.
@@ -406,6 +410,36 @@ static FUNCTIONS: &[Function] = &[
     }),
     number("mode", "mode(x)", "alone: the most frequent value of each band, of integers", |args| {
         args.counted(Summary::mode)
+    }),
+    Function {
+        counts: 2..=2,
+        ..number(
+            "quantile",
+            "quantile(x, share)",
+            "alone: the value below which a share of each band lies, of integers",
+            |args| {
+                let (statistics, share) = (args.counted_statistics()?, args.number()?);
+                match (0.0..=1.0).contains(&share) {
+                    true => Ok(Numbers { statistics, told: Told::Quantile(share) }),
+                    false => Err(args.lacks("a share from 0 to 1")),
+                }
+            },
+        )
+    },
+    number("any", "any(x)", "alone: whether any pixel of each band is true", |args| {
+        args.of_bools(|told| told.any().map(Scalar::from))
+    }),
+    number("all", "all(x)", "alone: whether all pixels of each band are true", |args| {
+        args.of_bools(|told| told.all().map(Scalar::from))
+    }),
+    number(
+        "argmin",
+        "argmin(x)",
+        "alone: row and column of the least pixel of each band, the first of several",
+        |args| args.place(|told| told.argmin()),
+    ),
+    number("argmax", "argmax(x)", "alone: row and column of the greatest pixel of each band", |args| {
+        args.place(|told| told.argmax())
     }),
     number("statistics", "statistics(x)", "alone: what swath stats tells", |args| {
         let statistics = args.raster().and_then(|x| args.finish(x.statistics()))?;

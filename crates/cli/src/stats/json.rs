@@ -11,9 +11,13 @@ pub(super) fn render(uri: &str, told: &Statistics, asked: &Asked<'_>) -> String 
     format!("{:#}\n", json!({ "uri": uri, "bands": groups }))
 }
 
-/// A list of a number for each band.
-pub(super) fn numbers(numbers: &[Option<swath::Scalar>]) -> String {
-    let numbers: Vec<_> = numbers.iter().map(|number| Value::from(number.map(scalar))).collect();
+/// A list of what there is of each band: a number, or a list of several.
+pub(super) fn numbers(numbers: &[Option<Vec<swath::Scalar>>]) -> String {
+    let value = |numbers: &Vec<swath::Scalar>| match numbers.as_slice() {
+        [one] => scalar(*one),
+        several => several.iter().copied().map(scalar).collect(),
+    };
+    let numbers: Vec<_> = numbers.iter().map(|numbers| Value::from(numbers.as_ref().map(value))).collect();
     format!("{}\n", Value::from(numbers))
 }
 

@@ -24,6 +24,7 @@ use crate::reduce::{Bins, Counting, Reduction};
 pub struct LazyStatistics {
     raster: LazyRaster,
     counting: Counting,
+    places: bool,
     zones: Option<LazyRaster>,
 }
 
@@ -38,7 +39,7 @@ impl LazyRaster {
     pub fn statistics(&self) -> Result<LazyStatistics> {
         located(|| {
             self.node()?;
-            Ok(LazyStatistics { raster: self.clone(), counting: Counting::None, zones: None })
+            Ok(LazyStatistics { raster: self.clone(), counting: Counting::None, places: false, zones: None })
         })
     }
 }
@@ -78,6 +79,29 @@ impl LazyStatistics {
         })
     }
 
+    /// Tells where the least and the greatest pixel are, too, in each band and Time by itself:
+    /// [`argmin`](crate::reduce::Summary::argmin), [`argmax`](crate::reduce::Summary::argmax).
+    ///
+    /// # Errors
+    /// `InvalidInput` where pixels are told apart by class.
+    #[doc(alias = "argmin")]
+    #[doc(alias = "argmax")]
+    #[track_caller]
+    pub fn places(mut self) -> Result<Self> {
+        located(|| {
+            self.places = true;
+            self.checked()
+        })
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.raster.node()?;
+        match self.places && self.zones.is_some() {
+            true => Err(Error::invalid("cannot tell the places of extremes by class")),
+            false => Ok(self),
+        }
+    }
+
     /// Tells pixels apart by their class, too: a raster of integers or bools on the same grid, of one band for all of
     /// this one's, or as many. Pixels whose class is nodata are left out.
     ///
@@ -102,7 +126,7 @@ impl LazyStatistics {
                 ));
             }
             self.zones = Some(zones.clone());
-            Ok(self)
+            self.checked()
         })
     }
 
@@ -117,8 +141,8 @@ impl LazyStatistics {
     /// That of a failed operator before.
     pub fn target(&self) -> Result<(Arc<Reduction>, Target)> {
         let meta = self.raster.meta()?;
-        let reduction = Reduction { dtype: meta.dtype, nodata: meta.nodata, counting: self.counting.clone() };
-        let reduction = Arc::new(reduction);
+        let (dtype, nodata, counting) = (meta.dtype, meta.nodata, self.counting.clone());
+        let reduction = Arc::new(Reduction { dtype, nodata, counting, places: self.places });
         Ok((Arc::clone(&reduction), Target::Reduce { reduction, zones: self.zones.clone() }))
     }
 }

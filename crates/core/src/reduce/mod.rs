@@ -5,6 +5,7 @@
 mod exact;
 mod moments;
 mod counts;
+mod places;
 
 pub(crate) use counts::Counting;
 pub use counts::{Bins, Histogram};
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use self::counts::Counts;
 use self::moments::Summand;
+use self::places::Places;
 use crate::buffer::{Buffer, Pixel};
 use crate::chunk::Chunk;
 use crate::dtype::{DType, Scalar};
@@ -27,6 +29,8 @@ pub struct Reduction {
     pub(crate) dtype: DType,
     pub(crate) nodata: Option<Scalar>,
     pub(crate) counting: Counting,
+    /// Whether it is asked where extremes are.
+    pub(crate) places: bool,
 }
 
 /// The classes by which the pixels of a region are told apart.
@@ -50,14 +54,21 @@ pub struct Group {
 /// What was gathered: of a piece, then of all of them.
 #[derive(Debug, Clone, Default)]
 pub struct Gathered {
-    groups: BTreeMap<Group, (Moments, Counts)>,
+    groups: BTreeMap<Group, Parts>,
+}
+
+/// What is gathered of a group.
+#[derive(Debug, Clone)]
+struct Parts {
+    moments: Moments,
+    counts: Counts,
+    places: Places,
 }
 
 /// What is told of one group of pixels.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    moments: Moments,
-    counts: Counts,
+    parts: Parts,
     reduction: Reduction,
 }
 
@@ -65,7 +76,7 @@ impl std::ops::Deref for Summary {
     type Target = Moments;
 
     fn deref(&self) -> &Moments {
-        &self.moments
+        &self.parts.moments
     }
 }
 
@@ -77,14 +88,39 @@ impl Summary {
             _ => Scalar::Int(value),
         };
         match self.reduction.counting {
-            Counting::Values => Some(self.counts.values()?.into_iter().map(|(value, n)| (scalar(value), n)).collect()),
+            Counting::Values => {
+                Some(self.parts.counts.values()?.into_iter().map(|(value, n)| (scalar(value), n)).collect())
+            }
             Counting::None | Counting::Bins(_) => None,
         }
     }
 
     /// Counts in bins, where they were asked for.
     pub fn histogram(&self) -> Option<Histogram> {
-        self.counts.histogram(&self.reduction.counting)
+        self.parts.counts.histogram(&self.reduction.counting)
+    }
+
+    /// Row and column of the least pixel, the first of several row by row; of the first NaN, if there is one. Where
+    /// [places](crate::expr::LazyStatistics::places) were asked for, and a pixel is valid.
+    #[doc(alias = "idxmin")]
+    pub fn argmin(&self) -> Option<[usize; 2]> {
+        self.parts.places.least()
+    }
+
+    /// Row and column of the greatest pixel, as [`argmin`](Self::argmin).
+    #[doc(alias = "idxmax")]
+    pub fn argmax(&self) -> Option<[usize; 2]> {
+        self.parts.places.greatest()
+    }
+
+    /// Whether any pixel is true, of bools; false where there is none.
+    pub fn any(&self) -> Option<bool> {
+        (self.reduction.dtype == DType::Bool).then(|| self.max() == Some(Scalar::Bool(true)))
+    }
+
+    /// Whether all pixels are true, of bools; true where there is none.
+    pub fn all(&self) -> Option<bool> {
+        (self.reduction.dtype == DType::Bool).then(|| self.min() != Some(Scalar::Bool(false)))
     }
 
     /// The value below which a share `q` of the valid pixels lies, interpolated as NumPy's default; where values were asked
@@ -94,7 +130,7 @@ impl Summary {
     /// If `q` does not lie from 0 to 1.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         assert!((0.0..=1.0).contains(&q), "a quantile lies from 0 to 1, not {q}");
-        let counts = self.counts.values()?;
+        let counts = self.parts.counts.values()?;
         let last = self.count().checked_sub(1)?;
         let position = q * last as f64;
         let (below, part) = (position.floor() as u64, position.fract());
@@ -130,8 +166,7 @@ impl Summary {
             return Err(Error::invalid("summaries of two rasters cannot be joined"));
         }
         let mut joined = self.clone();
-        joined.moments.merge(&other.moments);
-        joined.counts.merge(&other.counts)?;
+        joined.parts.merge(&other.parts)?;
         Ok(joined)
     }
 }
@@ -149,10 +184,19 @@ impl Reduction {
         let nodata = self.nodata.map(T::from_scalar);
         let mut groups = BTreeMap::new();
         let mut add = |group: Group, pixels: &[T]| {
-            let (moments, counts) =
-                groups.entry(group).or_insert_with(|| (Moments::new::<T>(), Counts::new(&self.counting, self.dtype)));
-            moments.add(pixels, nodata);
-            counts.add(pixels, nodata)
+            let mut parts = Parts {
+                moments: Moments::new::<T>(),
+                counts: Counts::new(&self.counting, self.dtype),
+                places: Places::default(),
+            };
+            parts.moments.add(pixels, nodata);
+            parts.counts.add(pixels, nodata)?;
+            if self.places {
+                let extremes = (parts.moments.min(), parts.moments.max());
+                parts.places.find(pixels, nodata, extremes, region.shape[3], [region.start[2], region.start[3]]);
+            }
+            groups.insert(group, parts);
+            Ok(())
         };
         let [times, bands, rows, columns] = region.shape;
         let plane = rows * columns;
@@ -188,7 +232,7 @@ impl Reduction {
         let counts = Counts::most_bytes(&self.counting, self.dtype, plane);
         let moments = for_dtype!(Buffer, &Buffer::zeros(self.dtype, 0), pixels => Moments::like(pixels).byte_len());
         let zones = if by_zone { plane.min(ZONES_EXPECTED) } else { 1 };
-        (times * bands * zones * (moments + counts + size_of::<Group>())) as u64
+        (times * bands * zones * (moments + counts + size_of::<Group>() + size_of::<Places>())) as u64
     }
 
     /// Bytes that gathering a piece of this shape holds beside its pixels: those of a plane, by class.
@@ -229,19 +273,24 @@ fn integer(zone: Scalar) -> i128 {
     }
 }
 
+impl Parts {
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        self.moments.merge(&other.moments);
+        self.places.merge(&other.places);
+        self.counts.merge(&other.counts)
+    }
+}
+
 impl Gathered {
     /// Adds what was gathered of other pieces.
     ///
     /// # Errors
     /// `InvalidInput` for too many different values.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        for (group, (moments, counts)) in other.groups {
+        for (group, parts) in other.groups {
             match self.groups.get_mut(&group) {
-                None => drop(self.groups.insert(group, (moments, counts))),
-                Some(known) => {
-                    known.0.merge(&moments);
-                    known.1.merge(&counts)?;
-                }
+                None => drop(self.groups.insert(group, parts)),
+                Some(known) => known.merge(&parts)?,
             }
         }
         Ok(())
@@ -249,13 +298,15 @@ impl Gathered {
 
     /// Bytes of memory that it holds.
     pub fn byte_len(&self) -> u64 {
-        let group = |(moments, counts): &(Moments, Counts)| size_of::<Group>() + moments.byte_len() + counts.byte_len();
+        let group = |parts: &Parts| {
+            size_of::<Group>() + size_of::<Places>() + parts.moments.byte_len() + parts.counts.byte_len()
+        };
         self.groups.values().map(group).sum::<usize>() as u64
     }
 
     /// What is told of each group, in order.
     pub fn summaries(self, reduction: &Reduction) -> BTreeMap<Group, Summary> {
-        let summary = |(moments, counts)| Summary { moments, counts, reduction: reduction.clone() };
-        self.groups.into_iter().map(|(group, gathered)| (group, summary(gathered))).collect()
+        let summary = |parts| Summary { parts, reduction: reduction.clone() };
+        self.groups.into_iter().map(|(group, parts)| (group, summary(parts))).collect()
     }
 }

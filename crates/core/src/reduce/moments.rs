@@ -178,7 +178,7 @@ impl Moments {
 }
 
 /// An order of all literals of one dtype but NaN.
-fn is_less(a: Scalar, b: Scalar) -> bool {
+pub(super) fn is_less(a: Scalar, b: Scalar) -> bool {
     match (a, b) {
         (Scalar::Float(a), Scalar::Float(b)) => a.total_cmp(&b).is_lt(),
         (Scalar::Int(a), Scalar::Int(b)) => a < b,
