@@ -116,3 +116,30 @@ pub mod embed {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The guide's, too.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/README.md")]
+    struct Overview;
+    #[doc = include_str!("../../../docs/guide/arithmetic.md")]
+    struct Arithmetic;
+    #[doc = include_str!("../../../docs/guide/nodata.md")]
+    struct Nodata;
+    #[doc = include_str!("../../../docs/guide/selection.md")]
+    struct Selection;
+    #[doc = include_str!("../../../docs/guide/classes.md")]
+    struct Classes;
+    #[doc = include_str!("../../../docs/guide/structure.md")]
+    struct Structure;
+    #[doc = include_str!("../../../docs/guide/together.md")]
+    struct Together;
+    #[doc = include_str!("../../../docs/guide/windows.md")]
+    struct Windows;
+    #[doc = include_str!("../../../docs/guide/statistics.md")]
+    struct Statistics;
+    #[doc = include_str!("../../../docs/guide/own.md")]
+    struct Own;
+    #[doc = include_str!("../../../docs/guide/command.md")]
+    struct Command;
+}

@@ -133,6 +133,7 @@ fn arity(kind: &StepKind) -> std::ops::RangeInclusive<usize> {
             Op::Select { yes, no } => 1 + inputs([yes, no]),
             Op::Arithmetic { a, b, .. } => inputs([a, b]),
             Op::Join { parts, .. } => parts.len(),
+            Op::Map { nodata, .. } => nodata.len(),
             _ => 1,
         },
         StepKind::Fused { program, .. } => program.leaves().len(),
