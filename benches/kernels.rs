@@ -1,8 +1,10 @@
-//! How fast operations on pixels are beside copying the same bytes: a table of operations and dtypes.
+//! How fast operations on pixels are beside what memory allows: a table of operations and dtypes.
 //!
-//! Rasters in memory, larger than caches, are computed on one thread block by block into buffers that are used again; beside
-//! them the same blocks are copied into such buffers. An operation that is as fast as memory takes no longer than a copy of
-//! as many bytes, read and written, would.
+//! Rasters in memory, larger than caches, are computed on one thread block by block into buffers that are used again. Beside
+//! them bare loops go over as many bytes: one that only reads blocks, one that only writes a buffer, and the library's copy.
+//! An operation that is as fast as memory takes as long as reading what it reads and writing what it writes.
+//!
+//! A word after `--` picks the operations that have it in their names.
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
@@ -17,21 +19,33 @@ use swath_core::testing::chunked;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const COLUMNS: usize = 8192;
-const ROWS: usize = 2048;
+/// Of a raster, more than caches hold.
+const BYTES: usize = 128 << 20;
 /// Rows of a block, which are whole: half a megapixel.
 const BLOCK_ROWS: usize = 64;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 
 fn main() {
-    println!("GB/s read and written on one thread, and how many times as long as copying as many bytes it takes.");
+    let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    println!(
+        "GB/s read and written on one thread, and how many times as long as bare loops take to read and to write as much."
+    );
     println!();
     println!("| operation | {} |", DTYPES.map(DType::name).join(" | "));
     println!("|---|{}", "---|".repeat(DTYPES.len()));
-    let copied = DTYPES.map(copy_rate);
-    println!("| copy | {} |", copied.map(|rate| format!("{rate:.1}")).join(" | "));
+    let memory = DTYPES.map(Memory::of);
+    let row = |name: &str, rate: fn(&Memory) -> f64| {
+        println!("| {name} | {} |", memory.each_ref().map(|memory| format!("{:.1}", rate(memory))).join(" | "));
+    };
+    row("bare loop that reads", |memory| memory.read);
+    row("bare loop that writes", |memory| memory.write);
+    row("copy", |memory| memory.copy);
     for operation in OPERATIONS {
-        let cells: Vec<_> = DTYPES.iter().zip(copied).map(|(dtype, copied)| operation.cell(*dtype, copied)).collect();
-        println!("| {} | {} |", operation.name, cells.join(" | "));
+        if wanted.as_ref().is_none_or(|wanted| operation.name.contains(wanted)) {
+            let cells: Vec<_> =
+                DTYPES.iter().zip(&memory).map(|(dtype, memory)| operation.cell(*dtype, memory)).collect();
+            println!("| {} | {} |", operation.name, cells.join(" | "));
+        }
     }
 }
 
@@ -111,11 +125,16 @@ static OPERATIONS: &[Operation] = &[
 /// Values from 1 to 96 and some 0, which every dtype and the product of every two of them holds.
 fn rasters<T: Pixel>() -> [LazyRaster; 2] {
     let table: Vec<T> = (0..97 * 89).map(|at| T::from_scalar(Scalar::from(at * at % 97))).collect();
-    [3, 5].map(|step| in_blocks(|y, x| table[(y * 31 + x * step) % table.len()]))
+    let rows = rows(T::DTYPE);
+    [3, 5].map(|step| in_blocks(rows, |y, x| table[(y * 31 + x * step) % table.len()]))
 }
 
-fn in_blocks<T: Pixel>(pixel: impl Fn(usize, usize) -> T) -> LazyRaster {
-    chunked([1, ROWS, COLUMNS], [1, BLOCK_ROWS, COLUMNS], |_, y, x| pixel(y, x))
+const fn rows(dtype: DType) -> usize {
+    BYTES / COLUMNS / dtype.size()
+}
+
+fn in_blocks<T: Pixel>(rows: usize, pixel: impl Fn(usize, usize) -> T) -> LazyRaster {
+    chunked([1, rows, COLUMNS], [1, BLOCK_ROWS, COLUMNS], |_, y, x| pixel(y, x))
 }
 
 fn rasters_of(dtype: DType) -> [LazyRaster; 2] {
@@ -130,15 +149,17 @@ fn rasters_of(dtype: DType) -> [LazyRaster; 2] {
 }
 
 impl Operation {
-    /// GB/s, and how many times as long as a copy of as many bytes it takes.
-    fn cell(&self, dtype: DType, copied: f64) -> String {
+    /// GB/s, and how many times as long as bare loops over as many bytes it takes.
+    fn cell(&self, dtype: DType, memory: &Memory) -> String {
         let [x, y] = rasters_of(dtype);
-        let condition = in_blocks(|y, x| (x / 3 + y) % 5 == 0);
+        let condition = in_blocks(rows(dtype), |y, x| (x / 3 + y) % 5 == 0);
         let Ok(raster) = (self.build)(&x, &y, &condition) else { return "—".to_owned() };
         let (rasters, reads_condition) = self.reads;
-        let read = rasters as u64 * x.byte_len() + u64::from(reads_condition) * condition.byte_len();
-        let rate = (read + raster.byte_len()) as f64 / fastest(|| stream(&raster)) / 1e9;
-        format!("{rate:.1} ({:.2})", copied / rate)
+        let read = (rasters as u64 * x.byte_len() + u64::from(reads_condition) * condition.byte_len()) as f64;
+        let written = raster.byte_len() as f64;
+        let seconds = fastest(|| stream(&raster));
+        let least = (read / memory.read + written / memory.write) / 1e9;
+        format!("{:.1} ({:.2})", (read + written) / seconds / 1e9, seconds / least)
     }
 }
 
@@ -158,10 +179,30 @@ fn stream(raster: &LazyRaster) {
     }
 }
 
-/// GB/s of copying blocks of a dtype into buffers that are used again.
-fn copy_rate(dtype: DType) -> f64 {
-    let block = BLOCK_ROWS * COLUMNS * dtype.size();
-    let source: Vec<u8> = (0..ROWS / BLOCK_ROWS * block).map(|at| at as u8).collect();
-    let seconds = fastest(|| source.chunks(block).for_each(|block| drop(black_box(block.to_vec()))));
-    2.0 * source.len() as f64 / seconds / 1e9
+/// What memory allows, in GB/s, for blocks of a dtype.
+struct Memory {
+    read: f64,
+    write: f64,
+    copy: f64,
+}
+
+impl Memory {
+    fn of(dtype: DType) -> Self {
+        let block = BLOCK_ROWS * COLUMNS * dtype.size() / size_of::<u64>();
+        let source: Vec<u64> = (0..rows(dtype) / BLOCK_ROWS * block).map(|at| at as u64).collect();
+        let bytes = (source.len() * size_of::<u64>()) as f64;
+        let rate = |times: f64, run: &mut dyn FnMut(&[u64])| {
+            times * bytes / fastest(|| source.chunks(block).for_each(&mut *run)) / 1e9
+        };
+        let mut buffer = vec![0_u64; block];
+        Self {
+            read: rate(1.0, &mut |block| {
+                black_box(block.iter().fold(0, |all, word| all ^ word));
+            }),
+            write: rate(1.0, &mut |block| {
+                black_box(&mut buffer).fill(block[0]);
+            }),
+            copy: rate(2.0, &mut |block| drop(black_box(block.to_vec()))),
+        }
+    }
 }

@@ -396,6 +396,27 @@ fn a_cast_to_its_own_dtype_makes_nodata_of_nan() {
 }
 
 #[test]
+fn what_follows_from_intervals_knows_what_stands_beyond_edges_and_what_no_pixel_becomes() {
+    // A constant beyond the edge is a value of the windows there.
+    let thirds = row(&[7u8, 8, 9]).rem(3).unwrap();
+    let beyond = thirds.focal([1, 3]).unwrap().with_boundary(swath::Boundary::Constant(200.into())).unwrap();
+    gives(&beyond.max().unwrap().mul(2).unwrap(), &[400u16, 4, 400]);
+    // The negative of what is at most 2⁶³ is an i64.
+    let least = row(&[i64::MIN, 5]).abs().unwrap();
+    gives(&least.neg().unwrap(), &[i64::MIN, -5]);
+    // The raster's own nodata is kept where no class becomes it.
+    let signed = row(&[-6i8, 0, 2]).with_nodata(0).unwrap();
+    let classes = signed.reclassify([(1..3, 7)], 1).unwrap();
+    assert_eq!(classes.nodata(), Some(0.into()));
+    gives(&classes, &[1u8, 0, 7]);
+    gives(&signed.reclassify([(1..3, 7)], &signed).unwrap(), &[-6i8, 0, 7]);
+    // What no pixel can be classed as is as if it were not there.
+    let words = row(&[1u16, 2]).reclassify([(0..=65_535, 1)], 200).unwrap();
+    assert_eq!(words.mul(2).unwrap().dtype(), DType::U8);
+    assert_eq!(row(&[1u8, 2]).reclassify([(1000.., 1)], row(&[5u8, 6])).unwrap().nodata(), None);
+}
+
+#[test]
 fn what_fills_nodata_fits_the_dtype_with_nodata_or_without() {
     refused(row(&[3u8]).fill_nodata(300), &["fill_nodata", "300", "u8"]);
     refused(row(&[3u8]).with_nodata(0).unwrap().fill_nodata(0.5), &["fill_nodata", "0.5", "u8"]);

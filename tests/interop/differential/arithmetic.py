@@ -125,7 +125,7 @@ def bits(x, first, end):
 
 def bit(x, index):
     field = bits(x, index, index + 1)
-    return boolean((field.pixels == 1) & ~field.missing, field)
+    return boolean((field.pixels == 1) & ~field.missing, field, is_decided=field.interval != (0, 1))
 
 
 def clamp(x, low, high):

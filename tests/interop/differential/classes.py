@@ -35,7 +35,7 @@ def entries(x, members, values, reached, missing, has_nodata):
     `reached` are the values that a valid pixel can have by the interval.
     """
     dtype = first_dtype(values)
-    fitted, reached = ([fit(value, dtype) for value in part] for part in (values, reached or values))
+    fitted, reached = ([fit(value, dtype) for value in part] for part in (values, reached or values[:1]))
     interval = None if dtype in WHOLE else (0, 1) if dtype == "bool" else (min(reached), max(reached))
     nodata = None
     if dtype != "bool" and has_nodata:
@@ -116,6 +116,8 @@ def reaches(x, value, beyond=False):
 
 def has(x, one):
     """Which pixels are of a class: of one value, or in a range."""
+    if isinstance(one, ValueRange) and one.low == one.high:
+        one = one.low
     if isinstance(one, ValueRange):
         within = reaches(x, one.low) & ~reaches(x, one.high, one.has_end)
         return within & ~np.isnan(x.pixels) if x.is_float else within

@@ -16,7 +16,8 @@ from elementwise import (cast, comparison, fill_nodata, if_else, is_finite, is_n
                          with_nodata, without_nodata)
 from join import concat, mosaic, over_time, stack
 from structure import band, clip_box, flip, rechunk, repeat, slice_, squeeze, step_by, window
-from summaries import (by_band, exact, histogram, number_extreme, number_median, number_mode, number_std, number_sum, ranked,
+from summaries import (by_band, exact, histogram, number_extreme, number_median, number_mode, number_place, number_quantile, number_std,
+                       number_sum, ranked,
                        rounded, statistics)
 from windows import KEPT, NUMBERED, ONLY_OVER, STATISTICS, coarsen, focal, over
 
@@ -171,6 +172,11 @@ NUMBERS = [
         "var": lambda values, _: rounded(exact(values)[2])}.items()),
     Operation("median of all", "median", "whole", by_band(ranked(number_median)), gives="number"),
     Operation("mode of all", "mode", "whole", by_band(ranked(number_mode)), gives="number"),
+    Operation("quantile of all", "quantile", "whole share", number_quantile, gives="number"),
+    Operation("any of all", "any", "condition", by_band(lambda values, _: any(values)), gives="number"),
+    Operation("all of all", "all", "condition", by_band(lambda values, _: all(values)), gives="number"),
+    Operation("argmin of all", "argmin", "x", number_place(min), gives="number"),
+    Operation("argmax of all", "argmax", "x", number_place(max), gives="number"),
     Operation("statistics", "statistics", "x", statistics, gives="number"),
     Operation("histogram", "histogram", "x bins number number", histogram, gives="number"),
 ]

@@ -58,6 +58,37 @@ def number_median(values):
     return high - (high - low) * 0.5
 
 
+def number_quantile(x, share):
+    """As NumPy's linear."""
+    require(0 <= share <= 1, "a share beyond 0 and 1")
+
+    def one(values):
+        position = share * (len(values) - 1)
+        below, part = math.floor(position), position - math.floor(position)
+        low, high = float(values[below]), float(values[min(below + 1, len(values) - 1)])
+        return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part
+    return by_band(ranked(one))(x)
+
+
+def number_place(function):
+    """Row and column of the first extreme, and of the first NaN before it; -0 is less than 0."""
+    sign = 1 if function is min else -1
+
+    def one(band, gone):
+        places = [(row, column) for row, column in np.ndindex(band.shape) if not gone[row, column]]
+        if not places:
+            return None
+        key = lambda at: (sign * band[at].item(), sign * math.copysign(1, band[at]))
+        nan = [at for at in places if band[at] != band[at]]
+        return list(nan[0] if nan else min(places, key=key))
+
+    def reference(x):
+        if x.fails is not None and x.fails.any():
+            return None
+        return [one(band, gone) for band, gone in zip(x.pixels, x.missing)]
+    return reference
+
+
 def number_mode(values):
     counts = Counter(values)
     most = max(counts.values())

@@ -86,7 +86,7 @@ def spell(argument):
             return f"{argument.start}..{argument.stop}"
         case list():
             return f"[{', '.join(map(spell, argument))}]"
-        case int() | float() if argument < 0:
+        case int() | float() if repr(argument).startswith("-"):  # -0.0, too
             return f"({argument!r})"
         case float():
             return repr(argument)

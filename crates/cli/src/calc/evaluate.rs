@@ -609,7 +609,7 @@ mod tests {
         check("digitize(refl, [0, 0.5, inf])", "digitize [0, 0.5, inf], [1, 8, 6] u8");
         check(
             "reclassify(coarse, [-inf..0.5, 1..=3, 7], [1, 2, 3], nodata)",
-            "lookup [1, 2, nodata, 3, nodata, nodata], [1, 4, 3] u8",
+            "lookup [1, 2, nodata, 3, nodata], [1, 4, 3] u8",
         );
         check("reclassify(refl, [0..10], [1], refl)", "if else, [1, 8, 6] f32");
         check("mask(visual, isin(scl, [8, 9]), 0)", "mask with 0, [3, 8, 6] u8");

@@ -471,9 +471,10 @@ fn function(function: Function, raster: &LazyRaster) -> Result<LazyRaster> {
             match interval {
                 Interval::Float => Kind::float(&[known]),
                 _ => Kind {
-                    // The absolute value of the least integer is right modulo its size.
+                    // The absolute value of the least integer, and the negative of any, is right modulo its size.
                     working: match function {
                         Function::Abs => holding(name, known.interval)?,
+                        Function::Neg => holding(name, interval)?,
                         _ => holding(name, known.interval.union(interval))?,
                     },
                     dtype: holding(name, interval)?,

@@ -151,7 +151,7 @@ impl LazyRaster {
                 )));
             }
             let (dtype, table) = common_literals("lookup", &table)?;
-            entries("lookup", node, dtype, table.into_iter().map(Some).collect())
+            entries("lookup", node, dtype, table.into_iter().map(Some).collect(), node.meta.nodata)
         })
     }
 
@@ -229,15 +229,16 @@ impl LazyRaster {
                 values.push(value);
             }
             let (dtype, values) = common_literals("reclassify", &values)?;
-            let rest = match &otherwise {
-                Fill::Value(_) => values.last().copied(),
-                Fill::Nodata => None,
-                // What stands there is not seen.
-                Fill::Raster(_) => values.first().copied(),
+            let rest = match (&otherwise, values.last()) {
+                (Fill::Value(_), Some(value)) => Entry::Value(*value),
+                (Fill::Raster(_), _) => Entry::Unseen,
+                _ => Entry::Nodata,
             };
-            let classes = bins.entries(node, dtype, |class| class.map_or(rest, |class| Some(values[class])))?;
+            let classes =
+                bins.entries(node, dtype, values[0], |class| class.map_or(rest, |class| Entry::Value(values[class])))?;
             let Fill::Raster(other) = otherwise else { return Ok(classes) };
-            let matched = bins.entries(node, DType::Bool, |class| Some(Scalar::Bool(class.is_some())))?;
+            let is_some = |class: Option<usize>| Entry::Value(Scalar::Bool(class.is_some()));
+            let matched = bins.entries(node, DType::Bool, Scalar::Bool(false), is_some)?;
             let kept = match node.meta.nodata {
                 None => matched,
                 Some(_) => (matched | !self.valid()?).check()?,
@@ -370,23 +371,57 @@ impl Bins {
         Self { edges, classes }
     }
 
-    /// The entry of each pixel's class, in `dtype`; none where it is nodata.
+    /// The entry of each pixel's class, in `dtype`.
     fn entries(
         &self,
         node: &Arc<Node>,
         dtype: DType,
-        entry: impl Fn(Option<usize>) -> Option<Scalar>,
+        any: Scalar,
+        entry: impl Fn(Option<usize>) -> Entry,
     ) -> Result<LazyRaster> {
         let operation = "reclassify";
-        if let Interval::Integer { low: 0.., high: high @ 0..256 } = node.meta.interval {
+        let Meta { interval, nodata, .. } = node.meta;
+        if let Interval::Integer { low: low @ 0.., high: high @ 0..256 } = interval {
             let class = |pixel| self.classes[count(&self.edges, pixel)];
-            return entries(operation, node, dtype, (0..=high).map(|pixel| entry(class(pixel))).collect());
+            let table = (0..=high).map(|pixel| (entry(class(pixel)), pixel >= low));
+            return entries(operation, node, dtype, reached(table.collect(), any), nodata);
         }
         // NaN is in no class, unlike what lies above all edges.
         let bins = digits(operation, node, self.edges.clone(), self.classes.len(), true)?;
-        let table = self.classes.iter().copied().chain([None]).map(entry).collect();
-        entries(operation, bins.node()?, dtype, table)
+        let is_reached = |bin: usize| match interval {
+            Interval::Integer { low, high } => (count(&self.edges, low)..=count(&self.edges, high)).contains(&bin),
+            Interval::Float => bin < self.classes.len() || nodata.is_none(),
+        };
+        let nan = (interval == Interval::Float).then_some(None);
+        let table = self.classes.iter().copied().chain(nan).enumerate();
+        let table = table.map(|(bin, class)| (entry(class), is_reached(bin)));
+        entries(operation, bins.node()?, dtype, reached(table.collect(), any), nodata)
     }
+}
+
+/// What a class becomes.
+#[derive(Clone, Copy)]
+enum Entry {
+    Value(Scalar),
+    Nodata,
+    /// Whatever it is, something else stands there in the end.
+    Unseen,
+}
+
+/// A table without what no pixel becomes: one of the other values stands there, or `any` where there is none, so that
+/// nothing follows from it.
+fn reached(table: Vec<(Entry, bool)>, any: Scalar) -> Vec<Option<Scalar>> {
+    let value = |(entry, is_reached): &(Entry, bool)| match entry {
+        Entry::Value(value) if *is_reached => Some(*value),
+        _ => None,
+    };
+    let filler = table.iter().find_map(value).unwrap_or(any);
+    let entry = |(entry, is_reached)| match entry {
+        Entry::Value(value) if is_reached => Some(value),
+        Entry::Nodata if is_reached => None,
+        _ => Some(filler),
+    };
+    table.into_iter().map(entry).collect()
 }
 
 /// How many edges are at most this pixel.
@@ -412,8 +447,14 @@ fn digits(operation: &str, node: &Arc<Node>, edges: Vec<Scalar>, most: usize, na
     Ok(LazyRaster::build(op, vec![Arc::clone(node)], meta))
 }
 
-/// The entry of `table`, values of `dtype`, for each pixel; none is nodata.
-fn entries(operation: &str, node: &Arc<Node>, dtype: DType, table: Vec<Option<Scalar>>) -> Result<LazyRaster> {
+/// The entry of `table`, values of `dtype`, for each pixel; none is nodata, which is `own`, if no entry is that.
+fn entries(
+    operation: &str,
+    node: &Arc<Node>,
+    dtype: DType,
+    table: Vec<Option<Scalar>>,
+    own: Option<Scalar>,
+) -> Result<LazyRaster> {
     let nodata = node.meta.nodata;
     let interval = match dtype.is_float() || dtype == DType::Bool {
         true => Interval::of_dtype(dtype),
@@ -425,7 +466,7 @@ fn entries(operation: &str, node: &Arc<Node>, dtype: DType, table: Vec<Option<Sc
     let mut kind = Kind { working: dtype, dtype, interval };
     let has_blanks = nodata.is_some() || table.iter().any(Option::is_none);
     let blank = match has_blanks && dtype != DType::Bool {
-        true => Some(blank(operation, [nodata, None], &mut kind)?),
+        true => Some(blank(operation, [own, None], &mut kind)?),
         false => None,
     };
     let meta = Meta { dtype: kind.dtype, interval, nodata: blank, ..node.meta.clone() };

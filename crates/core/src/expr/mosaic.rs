@@ -3,9 +3,9 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use super::LazyRaster;
 use super::join::{join, too_large, unified};
 use super::node::Node;
+use super::{LazyRaster, Windows};
 use crate::error::{Error, Result, located};
 use crate::grid::Grid;
 use crate::meta::Meta;
@@ -128,7 +128,7 @@ fn places(nodes: &[Arc<Node>]) -> Result<(Vec<Region>, Grid)> {
 fn covered(nodes: &[Arc<Node>], places: &[Region], overlap: Overlap, meta: Meta) -> Result<LazyRaster> {
     let overlaps = |index: usize| places[..index].iter().any(|place| place.intersect(&places[index]).is_some());
     let by_order = matches!(overlap, Overlap::First | Overlap::Last);
-    if !by_order && (overlap == Overlap::Count || (0..places.len()).any(overlaps)) {
+    if !by_order && (0..places.len()).any(overlaps) {
         return Err(Error::invalid(
             "cannot apply mosaic: the rasters overlap, and have no nodata to tell where each has pixels; \
              set one with with_nodata, or take the first or last",
@@ -160,7 +160,13 @@ fn covered(nodes: &[Arc<Node>], places: &[Region], overlap: Overlap, meta: Meta)
         window.node().cloned()
     });
     let (inputs, fill) = (inputs.collect::<Result<_>>()?, meta.dtype.zero());
-    join("mosaic", inputs, parts.into_iter().map(|(_, region)| region).collect(), fill, meta)
+    let joined = join("mosaic", inputs, parts.into_iter().map(|(_, region)| region).collect(), fill, meta)?;
+    match overlap {
+        Overlap::Mean | Overlap::Median | Overlap::Sum | Overlap::Count => {
+            statistic(&joined.insert_axis(Dim::Time)?.over(Dim::Time)?, overlap)
+        }
+        _ => Ok(joined),
+    }
 }
 
 /// What of `region` lies outside `other`: above, below, left and right of it.
@@ -203,7 +209,10 @@ fn layered(nodes: Vec<Arc<Node>>, places: &[Region], overlap: Overlap, meta: Met
     if count == 1 && !matches!(overlap, Overlap::Mean | Overlap::Median | Overlap::Sum | Overlap::Count) {
         return joined.without_axis(Dim::Time);
     }
-    let layers = joined.over(Dim::Time)?;
+    statistic(&joined.over(Dim::Time)?, overlap)
+}
+
+fn statistic(layers: &Windows, overlap: Overlap) -> Result<LazyRaster> {
     match overlap {
         Overlap::First => layers.first(),
         Overlap::Last => layers.last(),

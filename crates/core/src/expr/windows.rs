@@ -173,7 +173,10 @@ impl Windows {
             let around = [axes[2].before, axes[3].before].map(|around| [around, around]);
             let padded = raster.padded("with_boundary", around, boundary, None)?;
             let footprint = Footprint { axes: axes.map(|axis| AxisFootprint::onwards(axis.length())) };
-            Ok(Self { node: Arc::clone(padded.node()?), footprint, ..self })
+            let padded = padded.node()?;
+            // A constant beyond the edge may be what no pixel of the raster can be.
+            let meta = Meta { interval: padded.meta.interval, ..self.meta };
+            Ok(Self { node: Arc::clone(padded), footprint, meta, ..self })
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The plan sees to it that integer results fit, so that modulo is exact. It also blanks what an integer divided by 0.
 
+use super::dispatch::dispatched;
 use super::select::Choice;
 use crate::buffer::{Pixel, Slice, SliceMut};
 use crate::dtype::Scalar;
@@ -229,11 +230,17 @@ fn typed<T: Pixel>(slice: Slice<'_>) -> &[T] {
     slice.as_slice().expect("the plan converts operands to the dtype that is reckoned in")
 }
 
-/// `out = a op b`, all of one dtype.
-pub(crate) fn arithmetic(op: ArithmeticOp, a: Choice<'_>, b: Choice<'_>, out: SliceMut<'_>) {
+dispatched! {
+    /// `out = a op b`, all of one dtype.
+    pub(crate) fn arithmetic(op: ArithmeticOp, a: Choice<'_>, b: Choice<'_>, out: SliceMut<'_>) => arithmetic_of;
+}
+
+#[inline(always)]
+fn arithmetic_of(op: ArithmeticOp, a: Choice<'_>, b: Choice<'_>, out: SliceMut<'_>) {
     for_numbers!(SliceMut, out, out => reckon(op, term(a), term(b), out));
 }
 
+#[inline(always)]
 fn reckon<T: Number>(op: ArithmeticOp, a: Term<'_, T>, b: Term<'_, T>, out: &mut [T]) {
     // Shifts and masks become vectors, which divisions do not.
     if let (Term::Pixels(a), Some(bits)) = (&a, power_of_two(&b)) {
@@ -266,6 +273,7 @@ fn power_of_two<T: Number>(term: &Term<'_, T>) -> Option<u32> {
     }
 }
 
+#[inline(always)]
 fn combine<T: Number>(a: Term<'_, T>, b: Term<'_, T>, out: &mut [T], op: impl Fn(T, T) -> T) {
     match (a, b) {
         (Term::Pixels(a), Term::Pixels(b)) => out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = op(*a, *b)),
@@ -275,11 +283,17 @@ fn combine<T: Number>(a: Term<'_, T>, b: Term<'_, T>, out: &mut [T], op: impl Fn
     }
 }
 
-/// `out = function(input)`, both of one dtype.
-pub(crate) fn function(function: Function, input: Slice<'_>, out: SliceMut<'_>) {
+dispatched! {
+    /// `out = function(input)`, both of one dtype.
+    pub(crate) fn function(function: Function, input: Slice<'_>, out: SliceMut<'_>) => function_of;
+}
+
+#[inline(always)]
+fn function_of(function: Function, input: Slice<'_>, out: SliceMut<'_>) {
     for_numbers!(SliceMut, out, out => each(function, typed(input), out));
 }
 
+#[inline(always)]
 fn each<T: Number>(function: Function, input: &[T], out: &mut [T]) {
     macro_rules! run {
         ($($name:ident),*) => {
@@ -294,27 +308,40 @@ fn each<T: Number>(function: Function, input: &[T], out: &mut [T]) {
     run!(Neg, Abs, Sign, Sqrt, Exp, Ln, Log2, Log10, Sin, Cos, Tan, Asin, Acos, Atan, Floor, Ceil, Round, Trunc);
 }
 
-/// `out = a op b` for pixels of one dtype.
-pub(crate) fn compare_pixels(op: CompareOp, a: Slice<'_>, b: Slice<'_>, out: &mut [bool]) {
-    crate::for_dtype!(Slice, a, a => {
-        let pairs = out.iter_mut().zip(a).zip(typed(b));
-        match op {
-            CompareOp::Lt => pairs.for_each(|((out, a), b)| *out = a < b),
-            CompareOp::Le => pairs.for_each(|((out, a), b)| *out = a <= b),
-            CompareOp::Gt => pairs.for_each(|((out, a), b)| *out = a > b),
-            CompareOp::Ge => pairs.for_each(|((out, a), b)| *out = a >= b),
-            CompareOp::Eq => pairs.for_each(|((out, a), b)| *out = a == b),
-            CompareOp::Ne => pairs.for_each(|((out, a), b)| *out = a != b),
-        }
-    });
+dispatched! {
+    /// `out = a op b` for pixels of one dtype.
+    pub(crate) fn compare_pixels(op: CompareOp, a: Slice<'_>, b: Slice<'_>, out: &mut [bool]) => compare_pixels_of;
 }
 
-/// `out = input` as the dtype of `out`: integers modulo its size, floats as the nearest. Not for results that are bool,
-/// nor from floats to integers.
-pub(crate) fn convert(input: Slice<'_>, out: SliceMut<'_>) {
+#[inline(always)]
+fn compare_pixels_of(op: CompareOp, a: Slice<'_>, b: Slice<'_>, out: &mut [bool]) {
+    {
+        crate::for_dtype!(Slice, a, a => {
+            let pairs = out.iter_mut().zip(a).zip(typed(b));
+            match op {
+                CompareOp::Lt => pairs.for_each(|((out, a), b)| *out = a < b),
+                CompareOp::Le => pairs.for_each(|((out, a), b)| *out = a <= b),
+                CompareOp::Gt => pairs.for_each(|((out, a), b)| *out = a > b),
+                CompareOp::Ge => pairs.for_each(|((out, a), b)| *out = a >= b),
+                CompareOp::Eq => pairs.for_each(|((out, a), b)| *out = a == b),
+                CompareOp::Ne => pairs.for_each(|((out, a), b)| *out = a != b),
+            }
+        })
+    };
+}
+
+dispatched! {
+    /// `out = input` as the dtype of `out`: integers modulo its size, floats as the nearest. Not for results that are bool,
+    /// nor from floats to integers.
+    pub(crate) fn convert(input: Slice<'_>, out: SliceMut<'_>) => convert_of;
+}
+
+#[inline(always)]
+fn convert_of(input: Slice<'_>, out: SliceMut<'_>) {
     crate::for_dtype!(Slice, input, input => for_numbers!(SliceMut, out, out => convert_typed(input, out)));
 }
 
+#[inline(always)]
 fn convert_typed<T: Copy + As<U>, U>(input: &[T], out: &mut [U]) {
     out.iter_mut().zip(input).for_each(|(out, pixel)| *out = pixel.as_());
 }

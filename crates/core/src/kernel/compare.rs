@@ -1,5 +1,6 @@
 //! Pixels to bool: membership, comparison, validity.
 
+use super::dispatch::dispatched;
 use crate::buffer::Slice;
 use crate::dtype::{Element, Scalar};
 use crate::expr::CompareOp;
@@ -49,11 +50,17 @@ fn place(pixel: u64) -> (usize, u64) {
     (usize::from(low >> 6), 1 << (low & 63))
 }
 
-/// `out = input ∈ set`.
-pub(crate) fn is_in(input: Slice<'_>, set: &ValueSet, out: &mut [bool]) {
+dispatched! {
+    /// `out = input ∈ set`.
+    pub(crate) fn is_in(input: Slice<'_>, set: &ValueSet, out: &mut [bool]) => is_in_of;
+}
+
+#[inline(always)]
+fn is_in_of(input: Slice<'_>, set: &ValueSet, out: &mut [bool]) {
     for_dtype!(Slice, input, input => is_in_typed(input, set, out));
 }
 
+#[inline(always)]
 fn is_in_typed<T: Element>(input: &[T], set: &ValueSet, out: &mut [bool]) {
     let pairs = out.iter_mut().zip(input);
     if set.values.len() > COMPARED_MAX && size_of::<T>() <= 2 {
@@ -83,16 +90,23 @@ fn is_in_typed<T: Element>(input: &[T], set: &ValueSet, out: &mut [bool]) {
 }
 
 /// Of at most `N` values; the last one stands for those that are not there.
+#[inline(always)]
 fn is_one_of<T: Element, const N: usize>(values: &[T], input: &[T], out: &mut [bool]) {
     let values: [T; N] = std::array::from_fn(|index| values[index.min(values.len() - 1)]);
     fill_with(out, input, |pixel| values.iter().fold(false, |found, value| found | (pixel == *value)));
 }
 
-/// `out = input op value`, false where the pixel equals `nodata`, or is NaN where there is a nodata.
-pub(crate) fn compare(input: Slice<'_>, op: CompareOp, value: Scalar, nodata: Option<Scalar>, out: &mut [bool]) {
+dispatched! {
+    /// `out = input op value`, false where the pixel equals `nodata`, or is NaN where there is a nodata.
+    pub(crate) fn compare(input: Slice<'_>, op: CompareOp, value: Scalar, nodata: Option<Scalar>, out: &mut [bool]) => compare_of;
+}
+
+#[inline(always)]
+fn compare_of(input: Slice<'_>, op: CompareOp, value: Scalar, nodata: Option<Scalar>, out: &mut [bool]) {
     for_dtype!(Slice, input, input => compare_typed(input, op, value, nodata, out));
 }
 
+#[inline(always)]
 fn compare_typed<T: Element>(input: &[T], op: CompareOp, value: Scalar, nodata: Option<Scalar>, out: &mut [bool]) {
     let value = T::from_scalar(value);
     macro_rules! run {
@@ -115,6 +129,7 @@ fn compare_typed<T: Element>(input: &[T], op: CompareOp, value: Scalar, nodata: 
     }
 }
 
+#[inline(always)]
 fn fill_with<T: Copy>(out: &mut [bool], input: &[T], told: impl Fn(T) -> bool) {
     out.iter_mut().zip(input).for_each(|(out, pixel)| *out = told(*pixel));
 }
@@ -126,23 +141,37 @@ fn is_valid<T: Element>(pixel: T, nodata: T) -> bool {
     (pixel != nodata) & (pixel == pixel)
 }
 
-/// Whether pixels are valid: not nodata and, where there is a nodata, not NaN.
-pub(crate) fn valid(input: Slice<'_>, nodata: Option<Scalar>, out: &mut [bool]) {
+dispatched! {
+    /// Whether pixels are valid: not nodata and, where there is a nodata, not NaN.
+    pub(crate) fn valid(input: Slice<'_>, nodata: Option<Scalar>, out: &mut [bool]) => valid_of;
+}
+
+#[inline(always)]
+fn valid_of(input: Slice<'_>, nodata: Option<Scalar>, out: &mut [bool]) {
     match nodata {
         None => out.fill(true),
-        Some(nodata) => for_dtype!(Slice, input, input => {
-            let nodata = Element::from_scalar(nodata);
-            fill_with(out, input, |pixel| is_valid(pixel, nodata));
-        }),
+        Some(nodata) => {
+            for_dtype!(Slice, input, input => {
+                let nodata = Element::from_scalar(nodata);
+                fill_with(out, input, |pixel| is_valid(pixel, nodata));
+            })
+        }
     }
 }
 
-/// False where the pixel is none: equals `nodata`, or is NaN.
-pub(crate) fn clear_missing(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) {
-    for_dtype!(Slice, input, input => {
-        let nodata = Element::from_scalar(nodata);
-        out.iter_mut().zip(input).for_each(|(out, pixel)| *out &= is_valid(*pixel, nodata));
-    });
+dispatched! {
+    /// False where the pixel is none: equals `nodata`, or is NaN.
+    pub(crate) fn clear_missing(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) => clear_missing_of;
+}
+
+#[inline(always)]
+fn clear_missing_of(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) {
+    {
+        for_dtype!(Slice, input, input => {
+            let nodata = Element::from_scalar(nodata);
+            out.iter_mut().zip(input).for_each(|(out, pixel)| *out &= is_valid(*pixel, nodata));
+        })
+    };
 }
 
 #[cfg(test)]

@@ -207,7 +207,9 @@ fn variance<T: Summand>(window: &[T], ddof: u64) -> Option<f64> {
     let mean = window.iter().map(|pixel| pixel.distance(first)).sum::<f64>() / count as f64;
     let distances = || window.iter().map(|pixel| pixel.distance(first) - mean);
     let (rest, squares): (f64, f64) = (distances().sum(), distances().map(|distance| distance * distance).sum());
-    Some((squares - rest * rest / count as f64) / free as f64)
+    // Squares beyond f64 leave nothing to correct.
+    let corrected = if squares == f64::INFINITY { squares } else { squares - rest * rest / count as f64 };
+    Some(corrected / free as f64)
 }
 
 /// The windows of a region's pixels.
@@ -562,6 +564,7 @@ mod tests {
         let (nan, inf) = (f64::NAN, f64::INFINITY);
         assert!(one(Statistic::Deviation(0), [1.0, nan]).is_nan());
         assert!(one(Statistic::Variance(0), [1.0, inf]).is_nan());
+        assert_eq!(one(Statistic::Variance(0), [1e300, 300.0]), inf);
         assert!(one(Statistic::Deviation(0), [inf, inf]).is_nan());
         assert_eq!(one(Statistic::Deviation(0), [0.1, 0.1]), 0.0);
         assert_eq!(one(Statistic::Quantile(0.5), [1.0, inf]), inf);

@@ -4,10 +4,16 @@
 use crate::buffer::{Slice, SliceMut};
 use crate::dtype::{Element, Scalar};
 use crate::expr::Overflow;
+use crate::kernel::dispatch::dispatched;
 
-/// Converts all pixels as [`cast`](super::cast) does, if all fit. False where one does not, which is then to be found, or where
-/// there is no loop for these dtypes; what `out` has then means nothing.
-pub(super) fn cast(input: Slice<'_>, overflow: Overflow, nodata: Option<Scalar>, out: SliceMut<'_>) -> bool {
+dispatched! {
+    /// Converts all pixels as [`cast`](super::cast) does, if all fit. False where one does not, which is then to be found, or where
+    /// there is no loop for these dtypes; what `out` has then means nothing.
+    pub(super) fn cast(input: Slice<'_>, overflow: Overflow, nodata: Option<Scalar>, out: SliceMut<'_>) -> bool => cast_of;
+}
+
+#[inline(always)]
+fn cast_of(input: Slice<'_>, overflow: Overflow, nodata: Option<Scalar>, out: SliceMut<'_>) -> bool {
     macro_rules! pairs {
         ($($macro:ident: $from:ident $from_type:ty => $($to:ident $to_type:ty),*;)*) => {
             match (input, out) {
@@ -19,21 +25,23 @@ pub(super) fn cast(input: Slice<'_>, overflow: Overflow, nodata: Option<Scalar>,
             }
         };
     }
-    pairs! {
-        integer_to_integer: U8 u8 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-        integer_to_integer: U16 u16 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-        integer_to_integer: I16 i16 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-        integer_to_integer: U32 u32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-        integer_to_integer: I32 i32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-        integer_to_float: U8 u8 => F32 f32, F64 f64;
-        integer_to_float: U16 u16 => F32 f32, F64 f64;
-        integer_to_float: I16 i16 => F32 f32, F64 f64;
-        integer_to_float: U32 u32 => F32 f32, F64 f64;
-        integer_to_float: I32 i32 => F32 f32, F64 f64;
-        float_to_integer: F32 f32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-        float_to_integer: F64 f64 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-        float_to_float: F32 f32 => F32 f32, F64 f64;
-        float_to_float: F64 f64 => F32 f32, F64 f64;
+    {
+        pairs! {
+            integer_to_integer: U8 u8 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            integer_to_integer: U16 u16 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            integer_to_integer: I16 i16 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            integer_to_integer: U32 u32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            integer_to_integer: I32 i32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            integer_to_float: U8 u8 => F32 f32, F64 f64;
+            integer_to_float: U16 u16 => F32 f32, F64 f64;
+            integer_to_float: I16 i16 => F32 f32, F64 f64;
+            integer_to_float: U32 u32 => F32 f32, F64 f64;
+            integer_to_float: I32 i32 => F32 f32, F64 f64;
+            float_to_integer: F32 f32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            float_to_integer: F64 f64 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            float_to_float: F32 f32 => F32 f32, F64 f64;
+            float_to_float: F64 f64 => F32 f32, F64 f64;
+        }
     }
 }
 
@@ -65,15 +73,54 @@ macro_rules! float_to_integer {
         const BELOW: $from = <$to>::MIN as $from - 1.0;
         const LOW: $from = if BELOW < <$to>::MIN as $from { BELOW.next_up() } else { <$to>::MIN as $from };
         const BEYOND: $from = (<$to>::MAX as i64 + 1) as $from;
+        const IS_NARROW: bool = size_of::<$to>() <= size_of::<$from>() / 2;
         match $overflow {
-            Overflow::Error => all($input, $out, $missing, |pixel| (pixel as $to, (pixel >= LOW) & (pixel < BEYOND))),
-            // `as` cuts towards zero, saturates, and takes NaN to 0.
+            Overflow::Error => all($input, $out, $missing, |pixel| {
+                let value = if IS_NARROW { pixel.cut() as $to } else { pixel as $to };
+                (value, (pixel >= LOW) & (pixel < BEYOND))
+            }),
+            // `as` cuts towards zero, saturates, and takes NaN to 0, as `max` does.
+            Overflow::Saturate if IS_NARROW => all($input, $out, $missing, |pixel| {
+                let within = if pixel.is_nan() { 0.0 } else { pixel.max(<$to>::MIN as $from).min(<$to>::MAX as $from) };
+                (within.cut() as $to, true)
+            }),
             Overflow::Saturate => all($input, $out, $missing, |pixel| (pixel as $to, true)),
             Overflow::Wrap => false,
         }
     }};
 }
 use float_to_integer;
+
+/// A float cut towards zero, by operations that become vectors, which the conversions of most machines do not.
+trait Cut {
+    type Integer;
+
+    /// Of a float whose fraction has a bit: its magnitude lies below 2²³, or 2⁵² of 64 bits. Of others it gives anything.
+    fn cut(self) -> Self::Integer;
+}
+
+macro_rules! cut {
+    ($($float:ty as $integer:ty, $first:expr;)*) => {
+        $(impl Cut for $float {
+            type Integer = $integer;
+
+            #[inline(always)]
+            fn cut(self) -> $integer {
+                // From here on floats are whole, so that adding it rounds.
+                const FIRST: $float = $first;
+                let magnitude = self.abs();
+                let rounded = (magnitude + FIRST) - FIRST;
+                let whole = if rounded > magnitude { rounded - 1.0 } else { rounded };
+                let integer = (whole + FIRST).to_bits().wrapping_sub(FIRST.to_bits()) as $integer;
+                if self < 0.0 { integer.wrapping_neg() } else { integer }
+            }
+        })*
+    };
+}
+cut! {
+    f32 as i32, 8_388_608.0;
+    f64 as i64, 4_503_599_627_370_496.0;
+}
 
 macro_rules! float_to_float {
     ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
@@ -93,6 +140,7 @@ use float_to_float;
 /// Converts all pixels, nodata and NaN to the new nodata where there is one, and tells whether all fit and no valid one has
 /// become nodata.
 #[expect(clippy::eq_op, reason = "NaN is the pixel that does not equal itself")]
+#[inline(always)]
 fn all<T: Element, U: Element>(
     input: &[T],
     out: &mut [U],

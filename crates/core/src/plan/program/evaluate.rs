@@ -333,6 +333,7 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         Cells {
             leaves: self.program.leaves.iter().map(|_| Cell::Unused).collect(),
             instructions: self.program.instructions.iter().map(|_| Cell::Unused).collect(),
+            whole: vec![None; self.program.instructions.len()],
         }
     }
 

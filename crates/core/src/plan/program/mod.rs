@@ -402,7 +402,9 @@ impl Program {
 
     /// Bytes of the registers while it runs.
     pub fn scratch(&self) -> u64 {
-        self.instructions.iter().map(|instruction| (instruction.dtype.size() * STRIP) as u64).sum()
+        let strips = |instruction: &Instruction| 1 + usize::from(instruction.blank.is_some());
+        let bytes = |instruction: &Instruction| strips(instruction) * instruction.dtype.size() * STRIP;
+        self.instructions.iter().map(bytes).sum::<usize>() as u64
     }
 
     /// `root` and all that it is computed from, each once, as far as `inputs` of an instruction lead.

@@ -59,6 +59,9 @@ impl Cell {
 pub(super) struct Cells {
     pub(super) leaves: Vec<Cell>,
     pub(super) instructions: Vec<Cell>,
+    /// Strips of the instructions that blank pixels, before they do: what is selected from one strip into another becomes
+    /// vectors, what is written over where it lies does not on all machines.
+    pub(super) whole: Vec<Option<Buffer>>,
 }
 
 impl Cells {
@@ -95,10 +98,11 @@ impl Cells {
             let (before, after) = self.instructions.split_at_mut(index);
             let Cell::Computed(register) = &mut after[0] else { continue };
             let reader = Reader { leaves: &self.leaves, instructions: before, strip, plane };
-            reader.run(instruction, register.slice_mut(0, strip.end - strip.start)).map_err(failed(index))?;
+            let out = register.slice_mut(0, strip.end - strip.start);
+            reader.run(instruction, &mut self.whole[index], out).map_err(failed(index))?;
         }
         let reader = Reader { leaves: &self.leaves, instructions: &self.instructions[..*last], strip, plane };
-        reader.run(&program.instructions[*last], out).map_err(failed(*last))
+        reader.run(&program.instructions[*last], &mut self.whole[*last], out).map_err(failed(*last))
     }
 
     /// Copies one strip of a register that is not computed to `out`.
@@ -167,14 +171,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn run(&self, instruction: &Instruction, mut out: SliceMut<'_>) -> Result<(), kernel::Misfit> {
-        self.run_kernel(&instruction.kernel, out.reborrow())?;
-        if let Some(Blank { missing, value }) = &instruction.blank {
-            let mut valid = [false; STRIP];
-            let valid = &mut valid[..self.strip.end - self.strip.start];
-            self.find_valid(missing, valid);
-            kernel::overwrite(valid, false, Choice::Value(*value), out);
-        }
+    fn run(
+        &self,
+        instruction: &Instruction,
+        whole: &mut Option<Buffer>,
+        out: SliceMut<'_>,
+    ) -> Result<(), kernel::Misfit> {
+        let Some(Blank { missing, value }) = &instruction.blank else {
+            return self.run_kernel(&instruction.kernel, out);
+        };
+        let whole = whole.get_or_insert_with(|| Buffer::zeros(instruction.dtype, STRIP));
+        let length = self.strip.end - self.strip.start;
+        self.run_kernel(&instruction.kernel, whole.slice_mut(0, length))?;
+        let mut valid = [false; STRIP];
+        let valid = &mut valid[..length];
+        self.find_valid(missing, valid);
+        kernel::select(valid, Choice::Pixels(whole.slice(0, length)), Choice::Value(*value), out);
         Ok(())
     }
 
