@@ -42,7 +42,7 @@ impl Places {
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        self.least = first(self.least, other.least, |a, b| super::moments::is_less(a, b));
+        self.least = first(self.least, other.least, super::moments::is_less);
         self.greatest = first(self.greatest, other.greatest, |a, b| super::moments::is_less(b, a));
     }
 

@@ -1,5 +1,6 @@
 //! Conversion in loops that become vectors, between the dtypes that files have most: all pixels are converted, and only then
 //! is it asked whether all fit.
+#![allow(clippy::manual_range_contains, reason = "two comparisons without a jump between them become vectors")]
 
 use crate::buffer::{Slice, SliceMut};
 use crate::dtype::{Element, Scalar};
