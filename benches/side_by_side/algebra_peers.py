@@ -98,7 +98,7 @@ def composite_dask(out, *files):
     import xarray
     dates, masks = files[:len(files) // 2], files[len(files) // 2:]
     pixels = xarray.concat([dask_open(path).drop_vars("band") for path in dates], "time")
-    classes = xarray.concat([dask_open(path, masked=False)[0] for path in masks], "time")
+    classes = xarray.concat([dask_open(path, masked=False)[0].drop_vars("band") for path in masks], "time")
     # A median needs all times of a place at once.
     clear = pixels.where(~classes.isin(CLOUDS)).chunk(time=-1)
     dask_write(clear.median("time", skipna=True).rio.write_crs(pixels.rio.crs), out)

@@ -205,6 +205,9 @@ fn variance<T: Summand>(window: &[T], ddof: u64) -> Option<f64> {
     let free = count.checked_sub(ddof).filter(|free| *free > 0)?;
     let first = *window.first()?;
     let mean = window.iter().map(|pixel| pixel.distance(first)).sum::<f64>() / count as f64;
+    // Once more by what the mean lacks, so that of equal pixels it is exact.
+    let lacks = window.iter().map(|pixel| pixel.distance(first) - mean).sum::<f64>();
+    let mean = mean + lacks / count as f64;
     let distances = || window.iter().map(|pixel| pixel.distance(first) - mean);
     let (rest, squares): (f64, f64) = (distances().sum(), distances().map(|distance| distance * distance).sum());
     // Squares beyond f64 leave nothing to correct.
@@ -565,6 +568,7 @@ mod tests {
         assert!(one(Statistic::Deviation(0), [1.0, nan]).is_nan());
         assert!(one(Statistic::Variance(0), [1.0, inf]).is_nan());
         assert_eq!(one(Statistic::Variance(0), [1e300, 300.0]), inf);
+        assert_eq!(one(Statistic::Variance(0), [1e300 / 3.0, 1e300 / 3.0]), 0.0);
         assert!(one(Statistic::Deviation(0), [inf, inf]).is_nan());
         assert_eq!(one(Statistic::Deviation(0), [0.1, 0.1]), 0.0);
         assert_eq!(one(Statistic::Quantile(0.5), [1.0, inf]), inf);
