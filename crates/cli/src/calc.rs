@@ -3,6 +3,7 @@
 mod ast;
 mod complaint;
 mod evaluate;
+mod arguments;
 mod functions;
 mod input;
 mod parse;

@@ -7,9 +7,9 @@ use std::ops::RangeInclusive;
 
 use swath::{ArithmeticOp, Bins, DType, Dim, LazyRaster, LazyStatistics, Overflow, Scalar, Summary, when};
 
+use super::arguments::Arguments;
 use super::ast::Span;
 use super::complaint::{Complaint, suggestion};
-use super::evaluate::Arguments;
 
 pub(crate) use structure::overlap;
 

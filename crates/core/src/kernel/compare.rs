@@ -166,12 +166,10 @@ dispatched! {
 
 #[inline(always)]
 fn clear_missing_of(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) {
-    {
-        for_dtype!(Slice, input, input => {
-            let nodata = Element::from_scalar(nodata);
-            out.iter_mut().zip(input).for_each(|(out, pixel)| *out &= is_valid(*pixel, nodata));
-        })
-    };
+    for_dtype!(Slice, input, input => {
+        let nodata = Element::from_scalar(nodata);
+        out.iter_mut().zip(input).for_each(|(out, pixel)| *out &= is_valid(*pixel, nodata));
+    });
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use swath::{Boundary, Dim, LazyRaster, Overlap, concat, mosaic};
 
+use super::super::arguments::Arguments;
 use super::super::complaint::Complaint;
-use super::super::evaluate::Arguments;
 use super::{ANY, Function, dim};
 
 pub(super) static FUNCTIONS: &[Function] = &[

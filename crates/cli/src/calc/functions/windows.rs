@@ -4,8 +4,8 @@ use swath::ndarray::Array2;
 use swath::{LazyRaster, Windows};
 
 use super::{Function, dim};
+use crate::calc::arguments::Arguments;
 use crate::calc::complaint::Complaint;
-use crate::calc::evaluate::Arguments;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {

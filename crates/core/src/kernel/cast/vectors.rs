@@ -200,6 +200,17 @@ mod tests {
         }
     }
 
+    /// As [`check`], to each dtype that there are loops for.
+    fn check_all<T: Pixel + Sample>(values: &[T], nodata: &[Scalar]) {
+        check::<T, u8>(values, nodata);
+        check::<T, u16>(values, nodata);
+        check::<T, i16>(values, nodata);
+        check::<T, u32>(values, nodata);
+        check::<T, i32>(values, nodata);
+        check::<T, f32>(values, nodata);
+        check::<T, f64>(values, nodata);
+    }
+
     #[test]
     fn loops_over_vectors_give_what_one_pixel_after_the_other_gives() {
         let nodata = [0, 7, 255].map(Scalar::from);
@@ -209,13 +220,7 @@ mod tests {
                     let ends = [<$from>::MIN, <$from>::MAX];
                     let near = [0_i64, -1, -129, -32_769, 7, 127, 255, 256, 32_767, 65_535, 65_536].map(|v| v as $from);
                     let values: Vec<$from> = ends.into_iter().chain(near).collect();
-                    check::<$from, u8>(&values, &nodata);
-                    check::<$from, u16>(&values, &nodata);
-                    check::<$from, i16>(&values, &nodata);
-                    check::<$from, u32>(&values, &nodata);
-                    check::<$from, i32>(&values, &nodata);
-                    check::<$from, f32>(&values, &nodata);
-                    check::<$from, f64>(&values, &nodata);
+                    check_all(&values, &nodata);
                 })*
             };
         }
@@ -228,14 +233,7 @@ mod tests {
                     let beside = whole.iter().flat_map(|v: &$from| [v.next_down(), *v, v.next_up(), v + 0.4, v - 0.4]);
                     let odd = [$from::NAN, $from::INFINITY, $from::NEG_INFINITY, $from::MAX, $from::MIN, -0.0];
                     let values: Vec<$from> = beside.chain(odd).collect();
-                    let nodata = [Scalar::from(0), Scalar::from(7), Scalar::from(255)];
-                    check::<$from, u8>(&values, &nodata);
-                    check::<$from, u16>(&values, &nodata);
-                    check::<$from, i16>(&values, &nodata);
-                    check::<$from, u32>(&values, &nodata);
-                    check::<$from, i32>(&values, &nodata);
-                    check::<$from, f32>(&values, &nodata);
-                    check::<$from, f64>(&values, &nodata);
+                    check_all(&values, &nodata);
                 })*
             };
         }

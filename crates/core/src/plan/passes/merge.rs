@@ -24,12 +24,8 @@ fn identity(step: &Step) -> Option<String> {
         StepKind::Operation(Op::Source(source)) => Some(format!("source {:?}", Arc::as_ptr(source).cast::<()>())),
         StepKind::Operation(op) => {
             let what = match op {
-                Op::Area(kernel) => {
-                    kernel.identity().unwrap_or_else(|| format!("area {:?}", Arc::as_ptr(kernel).cast::<()>()))
-                }
-                Op::Map { kernel, .. } => {
-                    kernel.identity().unwrap_or_else(|| format!("map {:?}", Arc::as_ptr(kernel).cast::<()>()))
-                }
+                Op::Area(kernel) => own("area", kernel.identity(), Arc::as_ptr(kernel).cast()),
+                Op::Map { kernel, .. } => own("map", kernel.identity(), Arc::as_ptr(kernel).cast()),
                 op => format!("{op:?}"),
             };
             // The same operation on the same input can have been given a wider dtype for another interval.
@@ -38,4 +34,9 @@ fn identity(step: &Step) -> Option<String> {
         }
         StepKind::Fused { .. } | StepKind::Output { .. } => None,
     }
+}
+
+/// That of a kernel: by what it says, which only kernels of its kind can share, or by where it is.
+fn own(kind: &str, identity: Option<String>, place: *const ()) -> String {
+    identity.map_or_else(|| format!("{kind} at {place:?}"), |identity| format!("{kind} called {identity}"))
 }
