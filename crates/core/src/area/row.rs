@@ -27,6 +27,7 @@ impl<'a, T: Pixel> Pixels<'a, T> {
 }
 
 impl<T: Pixel> Rows<Option<T>> for Pixels<'_, T> {
+    #[inline(always)]
     fn write(&mut self, first: usize, results: impl ExactSizeIterator<Item = Option<T>>) {
         let pixels = self.pixels[first..].iter_mut();
         pixels.zip(results).for_each(|(pixel, result)| *pixel = result.unwrap_or(self.empty));
@@ -48,10 +49,11 @@ impl<'a, N: Number, F> Numbers<'a, N, F> {
 }
 
 impl<R, N: Number, F: Fn(R) -> Option<N>> Rows<R> for Numbers<'_, N, F> {
+    #[inline(always)]
     fn write(&mut self, first: usize, results: impl ExactSizeIterator<Item = R>) {
         let (number, empty) = (&self.number, self.empty);
-        self.row.clear();
-        self.row.extend(results.map(|result| number(result).unwrap_or(empty)));
+        self.row.resize(results.len(), empty);
+        self.row.iter_mut().zip(results).for_each(|(row, result)| *row = number(result).unwrap_or(empty));
         N::store(&self.row, self.output.data_mut().slice_mut(first, first + self.row.len()));
     }
 }
@@ -72,6 +74,7 @@ macro_rules! integers {
                 value.to_integer().unwrap_or_default() as Self
             }
 
+            #[inline(always)]
             fn store(numbers: &[Self], pixels: SliceMut<'_>) {
                 macro_rules! store {
                     ($pixels:ident as $type:ty) => {
@@ -100,6 +103,7 @@ impl Number for f64 {
         value.to_f64()
     }
 
+    #[inline(always)]
     fn store(numbers: &[Self], pixels: SliceMut<'_>) {
         match pixels {
             SliceMut::F32(pixels) => {

@@ -2,16 +2,19 @@
 //! asked of the machine; both give the same bits, as the same operations are done on each pixel by itself.
 
 /// Defines a function that does what `$kernel` does, an `#[inline(always)]` function of the same arguments whose own calls
-/// are inlined, too, with the widest vectors that this machine has.
+/// are inlined, too, with the widest vectors that this machine has. Its type parameters, if any, stand in brackets.
 macro_rules! dispatched {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? => $kernel:ident;) => {
+    (
+        $(#[$doc:meta])*
+        $vis:vis fn $name:ident $([$($parameters:tt)*])? ($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? => $kernel:ident;
+    ) => {
         $(#[$doc])*
         #[allow(unsafe_code, reason = "a function for instructions that a machine may lack is called after asking for them")]
-        $vis fn $name($($arg: $type),*) $(-> $result)? {
+        $vis fn $name $(<$($parameters)*>)? ($($arg: $type),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             if std::arch::is_x86_feature_detected!("avx2") {
                 #[target_feature(enable = "avx2")]
-                fn with_avx2($($arg: $type),*) $(-> $result)? {
+                fn with_avx2 $(<$($parameters)*>)? ($($arg: $type),*) $(-> $result)? {
                     $kernel($($arg),*)
                 }
                 // SAFETY: the machine has the instructions.
@@ -21,7 +24,7 @@ macro_rules! dispatched {
         }
     };
 }
-pub(super) use dispatched;
+pub(crate) use dispatched;
 
 #[cfg(test)]
 mod tests {

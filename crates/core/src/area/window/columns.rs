@@ -2,8 +2,9 @@
 
 use std::ops::{Mul, Range};
 
-use crate::area::row::Number;
+use crate::area::row::{Number, Rows};
 use crate::buffer::Pixel;
+use crate::kernel::dispatch::dispatched;
 
 /// What is gathered of a window: first of each of its columns, then of these from left to right, so that the order
 /// depends on the window alone.
@@ -28,7 +29,71 @@ pub(super) trait Columns<T> {
     /// `step` further.
     fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize);
 
-    fn get(&self, index: usize) -> Self::One;
+    fn each(&self) -> impl ExactSizeIterator<Item = Self::One>;
+}
+
+// Methods of these traits are inlined into the loops that `dispatched!` compiles, so that they have its vectors.
+
+dispatched! {
+    /// Adds the valid ones of a row of pixels, each to its column.
+    pub(super) fn add_row[T: Pixel, C: Columns<T>](columns: &mut C, row: &[T], nodata: Option<T>) => add_row_to;
+}
+
+#[inline(always)]
+fn add_row_to<T: Pixel, C: Columns<T>>(columns: &mut C, row: &[T], nodata: Option<T>) {
+    columns.add_row(row, nodata);
+}
+
+dispatched! {
+    /// Joins the columns of each window from left to right: of windows that are equally long and equally far apart, all
+    /// first columns at once, then all second ones.
+    pub(super) fn join[T: Pixel, C: Columns<T>](series: &[Series], columns: &C, windows: &mut C) => join_to;
+}
+
+#[inline(always)]
+fn join_to<T: Pixel, C: Columns<T>>(series: &[Series], columns: &C, windows: &mut C) {
+    for Series { windows: at, first, step } in series {
+        for column in first.clone() {
+            windows.join(at.clone(), columns, column, *step);
+        }
+    }
+}
+
+dispatched! {
+    /// Writes what was gathered, beginning at the output's pixel `first`.
+    pub(super) fn write[T: Pixel, C: Columns<T>, R: Rows<C::One>](output: &mut R, first: usize, windows: &C) => write_to;
+}
+
+#[inline(always)]
+fn write_to<T: Pixel, C: Columns<T>, R: Rows<C::One>>(output: &mut R, first: usize, windows: &C) {
+    output.write(first, windows.each());
+}
+
+/// Windows side by side that are equally long and equally far apart.
+#[derive(Debug)]
+pub(super) struct Series {
+    windows: Range<usize>,
+    /// The columns of the first of them.
+    first: Range<usize>,
+    step: usize,
+}
+
+impl Series {
+    /// Of windows whose columns are `spans`.
+    pub(super) fn of(spans: &[Range<usize>]) -> Vec<Self> {
+        let mut series = Vec::new();
+        let mut at = 0;
+        while let Some(first) = spans.get(at) {
+            let distance = |span: &Range<usize>| span.start.saturating_sub(first.start);
+            let step = spans.get(at + 1).map_or(1, distance).max(1);
+            let follows =
+                |(index, span): &(usize, &Range<usize>)| span.len() == first.len() && distance(span) == index * step;
+            let count = spans[at..].iter().enumerate().take_while(follows).count();
+            series.push(Self { windows: at..at + count, first: first.clone(), step });
+            at += count;
+        }
+        series
+    }
 }
 
 /// Columns of which each is gathered by itself.
@@ -45,6 +110,7 @@ impl<T: Pixel, G: Gathered<T>> Columns<T> for OneByOne<G> {
         self.0.fill(G::default());
     }
 
+    #[inline(always)]
     fn add_row(&mut self, row: &[T], nodata: Option<T>) {
         let pairs = self.0.iter_mut().zip(row);
         match nodata {
@@ -57,13 +123,14 @@ impl<T: Pixel, G: Gathered<T>> Columns<T> for OneByOne<G> {
         }
     }
 
+    #[inline(always)]
     fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
         let pairs = self.0[at].iter_mut().zip(other.0[first..].iter().step_by(step));
         pairs.for_each(|(window, column)| window.join(column));
     }
 
-    fn get(&self, index: usize) -> G {
-        self.0[index]
+    fn each(&self) -> impl ExactSizeIterator<Item = G> {
+        self.0.iter().copied()
     }
 }
 
@@ -85,6 +152,7 @@ impl<T: Summand> Columns<T> for Sums<T::Sum> {
         self.counts.fill(0);
     }
 
+    #[inline(always)]
     fn add_row(&mut self, row: &[T], nodata: Option<T>) {
         match nodata {
             None => {
@@ -102,6 +170,7 @@ impl<T: Summand> Columns<T> for Sums<T::Sum> {
         }
     }
 
+    #[inline(always)]
     fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
         let (sums, counts) = (&mut self.sums[at.clone()], &mut self.counts[at]);
         let (more_sums, more_counts) = (&other.sums[first..], &other.counts[first..]);
@@ -114,8 +183,9 @@ impl<T: Summand> Columns<T> for Sums<T::Sum> {
         }
     }
 
-    fn get(&self, index: usize) -> Mean<T::Sum> {
-        Mean { sum: self.sums[index], count: self.counts[index].into() }
+    #[inline(always)]
+    fn each(&self) -> impl ExactSizeIterator<Item = Mean<T::Sum>> {
+        self.sums.iter().zip(&self.counts).map(|(sum, count)| Mean { sum: *sum, count: *count })
     }
 }
 
@@ -123,7 +193,7 @@ impl<T: Summand> Columns<T> for Sums<T::Sum> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mean<S> {
     pub(super) sum: S,
-    pub(super) count: u64,
+    pub(super) count: u32,
 }
 
 /// The least pixels, or the greatest; NaN where one is.
@@ -154,6 +224,7 @@ impl<T: Summand, const GREATEST: bool> Columns<T> for Extremes<T, GREATEST> {
         self.seen.fill(false);
     }
 
+    #[inline(always)]
     fn add_row(&mut self, row: &[T], nodata: Option<T>) {
         match nodata {
             None => {
@@ -170,6 +241,7 @@ impl<T: Summand, const GREATEST: bool> Columns<T> for Extremes<T, GREATEST> {
         }
     }
 
+    #[inline(always)]
     fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
         let (values, seen) = (&mut self.values[at.clone()], &mut self.seen[at]);
         let (more, more_seen) = (&other.values[first..], &other.seen[first..]);
@@ -185,8 +257,9 @@ impl<T: Summand, const GREATEST: bool> Columns<T> for Extremes<T, GREATEST> {
         }
     }
 
-    fn get(&self, index: usize) -> Option<T> {
-        self.seen[index].then_some(self.values[index])
+    #[inline(always)]
+    fn each(&self) -> impl ExactSizeIterator<Item = Option<T>> {
+        self.values.iter().zip(&self.seen).map(|(value, seen)| seen.then_some(*value))
     }
 }
 
@@ -207,6 +280,7 @@ impl<T: Summand, const LAST: bool> Columns<T> for Ends<T, LAST> {
         self.seen.fill(false);
     }
 
+    #[inline(always)]
     fn add_row(&mut self, row: &[T], nodata: Option<T>) {
         for ((value, seen), pixel) in self.values.iter_mut().zip(&mut self.seen).zip(row) {
             let is_valid = nodata.is_none_or(|nodata| *pixel != nodata && !pixel.is_nan());
@@ -215,14 +289,16 @@ impl<T: Summand, const LAST: bool> Columns<T> for Ends<T, LAST> {
         }
     }
 
+    #[inline(always)]
     fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
         for (index, from) in at.zip((first..).step_by(step)) {
             (self.values[index], self.seen[index]) = (other.values[from], other.seen[from]);
         }
     }
 
-    fn get(&self, index: usize) -> Option<T> {
-        self.seen[index].then_some(self.values[index])
+    #[inline(always)]
+    fn each(&self) -> impl ExactSizeIterator<Item = Option<T>> {
+        self.values.iter().zip(&self.seen).map(|(value, seen)| seen.then_some(*value))
     }
 }
 
@@ -247,6 +323,7 @@ impl<T: Summand, const GREATEST: bool> Columns<T> for Places<T, GREATEST> {
         self.row = 0;
     }
 
+    #[inline(always)]
     fn add_row(&mut self, row: &[T], nodata: Option<T>) {
         for ((value, place), pixel) in self.values.iter_mut().zip(&mut self.places).zip(row) {
             let is_valid = nodata.is_none_or(|nodata| *pixel != nodata && !pixel.is_nan());
@@ -259,14 +336,16 @@ impl<T: Summand, const GREATEST: bool> Columns<T> for Places<T, GREATEST> {
         self.row += 1;
     }
 
+    #[inline(always)]
     fn join(&mut self, at: Range<usize>, other: &Self, first: usize, step: usize) {
         for (index, from) in at.zip((first..).step_by(step)) {
             (self.values[index], self.places[index]) = (other.values[from], other.places[from]);
         }
     }
 
-    fn get(&self, index: usize) -> Option<u32> {
-        self.places[index]
+    #[inline(always)]
+    fn each(&self) -> impl ExactSizeIterator<Item = Option<u32>> {
+        self.places.iter().copied()
     }
 }
 
@@ -292,6 +371,7 @@ impl<T: Summand> Gathered<T> for Product<T::Wide> {
         self.times(Some(pixel.as_wide()));
     }
 
+    #[inline(always)]
     fn join(&mut self, other: &Self) {
         self.times(other.0);
     }
@@ -322,27 +402,11 @@ impl<T: Summand> Gathered<T> for Moments {
         self.count += 1;
     }
 
+    #[inline(always)]
     fn join(&mut self, other: &Self) {
         self.first += other.first;
         self.second += other.second;
         self.count += other.count;
-    }
-}
-
-/// Joins the columns of each window, which `spans` tells, from left to right; of windows that are equally long and
-/// equally far apart, all first columns at once, then all second ones.
-pub(super) fn join<T, C: Columns<T>>(spans: &[Range<usize>], columns: &C, windows: &mut C) {
-    let mut at = 0;
-    while let Some(first) = spans.get(at) {
-        let distance = |span: &Range<usize>| span.start.saturating_sub(first.start);
-        let step = spans.get(at + 1).map_or(1, distance).max(1);
-        let follows =
-            |(index, span): &(usize, &Range<usize>)| span.len() == first.len() && distance(span) == index * step;
-        let count = spans[at..].iter().enumerate().take_while(follows).count();
-        for column in first.clone() {
-            windows.join(at..at + count, columns, column, step);
-        }
-        at += count;
     }
 }
 
@@ -374,7 +438,7 @@ pub(in crate::area) trait Summand: Pixel {
 
     fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
 
-    fn mean(sum: Self::Sum, count: u64) -> f64;
+    fn mean(sum: Self::Sum, count: u32) -> f64;
 }
 
 macro_rules! summand {
@@ -417,8 +481,8 @@ macro_rules! summand {
                 a + b
             }
 
-            fn mean(sum: $sum, count: u64) -> f64 {
-                sum as f64 / count as f64
+            fn mean(sum: $sum, count: u32) -> f64 {
+                sum as f64 / f64::from(count)
             }
         })*
     };

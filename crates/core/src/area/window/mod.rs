@@ -7,7 +7,9 @@ use std::fmt;
 use std::ops::Range;
 
 pub(super) use self::columns::Summand;
-use self::columns::{Columns, Ends, Extremes, Mean, Moments, OneByOne, Places, Product, Sums, join};
+use self::columns::{
+    Columns, Ends, Extremes, Mean, Moments, OneByOne, Places, Product, Series, Sums, add_row, join, write,
+};
 use self::order::{Sorting, TILE, mode, quantile};
 use super::row::{Numbers, Pixels, Rows};
 use super::{AreaKernel, AxisFootprint, Footprint};
@@ -143,7 +145,7 @@ impl WindowKernel {
                 windows.each::<T, Sums<T::Sum>>(pixels, nodata, Numbers::of(output, empty, sum))
             }
             Statistic::Count => {
-                let count = |sum: Mean<T::Sum>| Some(sum.count as i64);
+                let count = |sum: Mean<T::Sum>| Some(i64::from(sum.count));
                 windows.each::<T, Sums<T::Sum>>(pixels, nodata, Numbers::of(output, empty, count))
             }
             Statistic::Product => {
@@ -235,6 +237,7 @@ impl Windows<'_> {
         let [times, bands, rows, columns] = self.region.shape;
         let (mut gathered, mut joined) = (C::new(self.place.shape[3]), C::new(columns));
         let spans: Vec<_> = (0..columns).map(|x| self.window(3, x)).collect();
+        let series = Series::of(&spans);
         let mut asked = Asked::new(self.cancelled);
         for t in 0..times {
             for b in 0..bands {
@@ -242,12 +245,11 @@ impl Windows<'_> {
                     gathered.clear();
                     for row in self.rows([t, b, y], pixels) {
                         asked.after(row.len())?;
-                        gathered.add_row(row, nodata);
+                        add_row(&mut gathered, row, nodata);
                     }
                     joined.clear();
-                    join(&spans, &gathered, &mut joined);
-                    let first = offset(self.region.shape, [t, b, y, 0]);
-                    output.write(first, (0..columns).map(|x| joined.get(x)));
+                    join(&series, &gathered, &mut joined);
+                    write(&mut output, offset(self.region.shape, [t, b, y, 0]), &joined);
                 }
             }
         }
