@@ -34,6 +34,22 @@ macro_rules! define_buffer {
                 match dtype { $(DType::$variant => Self::$variant(vec![<$type as Element>::from_scalar(value); len])),* }
             }
 
+            /// No pixel yet, and room for `len`.
+            pub fn with_capacity(dtype: DType, len: usize) -> Self {
+                match dtype { $(DType::$variant => Self::$variant(Vec::with_capacity(len))),* }
+            }
+
+            /// Adds pixels of the same dtype.
+            ///
+            /// # Panics
+            /// If they are of another.
+            pub fn extend(&mut self, pixels: Slice<'_>) {
+                match (self, pixels) {
+                    $((Self::$variant(data), Slice::$variant(pixels)) => data.extend_from_slice(pixels),)*
+                    (data, pixels) => panic!("pixels of {} are no {}", pixels.dtype(), data.dtype()),
+                }
+            }
+
             /// The dtype of the pixels.
             pub fn dtype(&self) -> DType {
                 match self { $(Self::$variant(_) => DType::$variant),* }

@@ -276,9 +276,21 @@ fn power_of_two<T: Number>(term: &Term<'_, T>) -> Option<u32> {
 #[inline(always)]
 fn combine<T: Number>(a: Term<'_, T>, b: Term<'_, T>, out: &mut [T], op: impl Fn(T, T) -> T) {
     match (a, b) {
-        (Term::Pixels(a), Term::Pixels(b)) => out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = op(*a, *b)),
-        (Term::Pixels(a), Term::Value(b)) => out.iter_mut().zip(a).for_each(|(out, a)| *out = op(*a, b)),
-        (Term::Value(a), Term::Pixels(b)) => out.iter_mut().zip(b).for_each(|(out, b)| *out = op(a, *b)),
+        (Term::Pixels(a), Term::Pixels(b)) => {
+            for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+                *out = op(*a, *b);
+            }
+        }
+        (Term::Pixels(a), Term::Value(b)) => {
+            for (out, a) in out.iter_mut().zip(a) {
+                *out = op(*a, b);
+            }
+        }
+        (Term::Value(a), Term::Pixels(b)) => {
+            for (out, b) in out.iter_mut().zip(b) {
+                *out = op(a, *b);
+            }
+        }
         (Term::Value(a), Term::Value(b)) => out.fill(op(a, b)),
     }
 }
@@ -300,7 +312,9 @@ fn each<T: Number>(function: Function, input: &[T], out: &mut [T]) {
             // A loop for each: a match inside of one would not vectorise.
             match function {
                 $(Function::$name => {
-                    out.iter_mut().zip(input).for_each(|(out, pixel)| *out = pixel.function(Function::$name));
+                    for (out, pixel) in out.iter_mut().zip(input) {
+                        *out = pixel.function(Function::$name);
+                    }
                 })*
             }
         };
@@ -315,19 +329,24 @@ dispatched! {
 
 #[inline(always)]
 fn compare_pixels_of(op: CompareOp, a: Slice<'_>, b: Slice<'_>, out: &mut [bool]) {
-    {
-        crate::for_dtype!(Slice, a, a => {
-            let pairs = out.iter_mut().zip(a).zip(typed(b));
-            match op {
-                CompareOp::Lt => pairs.for_each(|((out, a), b)| *out = a < b),
-                CompareOp::Le => pairs.for_each(|((out, a), b)| *out = a <= b),
-                CompareOp::Gt => pairs.for_each(|((out, a), b)| *out = a > b),
-                CompareOp::Ge => pairs.for_each(|((out, a), b)| *out = a >= b),
-                CompareOp::Eq => pairs.for_each(|((out, a), b)| *out = a == b),
-                CompareOp::Ne => pairs.for_each(|((out, a), b)| *out = a != b),
+    macro_rules! run {
+        ($a:ident $op:tt $b:ident) => {
+            for ((out, a), b) in out.iter_mut().zip($a).zip($b) {
+                *out = a $op b;
             }
-        })
-    };
+        };
+    }
+    crate::for_dtype!(Slice, a, a => {
+        let b = typed(b);
+        match op {
+            CompareOp::Lt => run!(a < b),
+            CompareOp::Le => run!(a <= b),
+            CompareOp::Gt => run!(a > b),
+            CompareOp::Ge => run!(a >= b),
+            CompareOp::Eq => run!(a == b),
+            CompareOp::Ne => run!(a != b),
+        }
+    });
 }
 
 dispatched! {
@@ -343,11 +362,13 @@ fn convert_of(input: Slice<'_>, out: SliceMut<'_>) {
 
 #[inline(always)]
 fn convert_typed<T: Copy + As<U>, U>(input: &[T], out: &mut [U]) {
-    out.iter_mut().zip(input).for_each(|(out, pixel)| *out = pixel.as_());
+    for (out, pixel) in out.iter_mut().zip(input) {
+        *out = pixel.as_();
+    }
 }
 
 /// Conversion by `as`.
-trait As<U> {
+pub(super) trait As<U> {
     fn as_(self) -> U;
 }
 

@@ -93,7 +93,13 @@ fn is_in_typed<T: Element>(input: &[T], set: &ValueSet, out: &mut [bool]) {
 #[inline(always)]
 fn is_one_of<T: Element, const N: usize>(values: &[T], input: &[T], out: &mut [bool]) {
     let values: [T; N] = std::array::from_fn(|index| values[index.min(values.len() - 1)]);
-    fill_with(out, input, |pixel| values.iter().fold(false, |found, value| found | (pixel == *value)));
+    for (out, pixel) in out.iter_mut().zip(input) {
+        let mut found = false;
+        for value in &values {
+            found |= pixel == value;
+        }
+        *out = found;
+    }
 }
 
 dispatched! {
@@ -131,7 +137,9 @@ fn compare_typed<T: Element>(input: &[T], op: CompareOp, value: Scalar, nodata: 
 
 #[inline(always)]
 fn fill_with<T: Copy>(out: &mut [bool], input: &[T], told: impl Fn(T) -> bool) {
-    out.iter_mut().zip(input).for_each(|(out, pixel)| *out = told(*pixel));
+    for (out, pixel) in out.iter_mut().zip(input) {
+        *out = told(*pixel);
+    }
 }
 
 /// Whether a pixel is one: not nodata, nor NaN, as NaN pixels of a raster that has nodata count as nodata.
@@ -168,7 +176,9 @@ dispatched! {
 fn clear_missing_of(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) {
     for_dtype!(Slice, input, input => {
         let nodata = Element::from_scalar(nodata);
-        out.iter_mut().zip(input).for_each(|(out, pixel)| *out &= is_valid(*pixel, nodata));
+        for (out, pixel) in out.iter_mut().zip(input) {
+            *out &= is_valid(*pixel, nodata);
+        }
     });
 }
 

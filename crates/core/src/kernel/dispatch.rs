@@ -1,5 +1,8 @@
 //! Kernels compiled twice: for any machine of the architecture, and for the wider vectors that most have. Which one runs is
 //! asked of the machine; both give the same bits, as the same operations are done on each pixel by itself.
+//!
+//! Their loops are written as `for`, whose body is part of the function: `for_each` and `fold` are calls, which a function of many
+//! loops does not take in, and which are then compiled without its vectors (x + y of u8 with nodata: 1.8 GB/s against 18).
 
 /// Defines a function that does what `$kernel` does, an `#[inline(always)]` function of the same arguments whose own calls
 /// are inlined, too, with the widest vectors that this machine has. Its type parameters, if any, stand in brackets.

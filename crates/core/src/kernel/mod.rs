@@ -10,6 +10,7 @@ mod classes;
 mod compare;
 mod gather;
 mod logic;
+mod one_pass;
 mod select;
 
 pub(crate) use arithmetic::{arithmetic, compare_pixels, convert, function};
@@ -18,4 +19,5 @@ pub(crate) use classes::{BYTES, digitize, literals, lookup};
 pub(crate) use compare::{ValueSet, clear_missing, compare, is_in, valid};
 pub(crate) use gather::Gathering;
 pub(crate) use logic::{logic, not};
+pub(crate) use one_pass::{Operand, is_one_pass, one_pass};
 pub(crate) use select::{Choice, fill, overwrite, replace, select};

@@ -80,15 +80,25 @@ fn select_typed<T: Copy>(condition: &[bool], yes: Typed<'_, T>, no: Typed<'_, T>
     let out = out.iter_mut().zip(condition);
     match (yes, no) {
         (Typed::Pixels(yes), Typed::Pixels(no)) => {
-            out.zip(yes).zip(no).for_each(|(((out, c), yes), no)| *out = select_unpredictable(*c, *yes, *no));
+            for (((out, c), yes), no) in out.zip(yes).zip(no) {
+                *out = select_unpredictable(*c, *yes, *no);
+            }
         }
         (Typed::Pixels(yes), Typed::Value(no)) => {
-            out.zip(yes).for_each(|((out, c), yes)| *out = select_unpredictable(*c, *yes, no));
+            for ((out, c), yes) in out.zip(yes) {
+                *out = select_unpredictable(*c, *yes, no);
+            }
         }
         (Typed::Value(yes), Typed::Pixels(no)) => {
-            out.zip(no).for_each(|((out, c), no)| *out = select_unpredictable(*c, yes, *no));
+            for ((out, c), no) in out.zip(no) {
+                *out = select_unpredictable(*c, yes, *no);
+            }
         }
-        (Typed::Value(yes), Typed::Value(no)) => out.for_each(|(out, c)| *out = select_unpredictable(*c, yes, no)),
+        (Typed::Value(yes), Typed::Value(no)) => {
+            for (out, c) in out {
+                *out = select_unpredictable(*c, yes, no);
+            }
+        }
     }
 }
 
@@ -101,17 +111,30 @@ fn fill_typed<T: Element>(value: Scalar, out: &mut [T]) {
     out.fill(T::from_scalar(value));
 }
 
-/// `out = input == from ? to : input`; NaN equals NaN.
-pub(crate) fn replace(input: Slice<'_>, from: Scalar, to: Scalar, out: SliceMut<'_>) {
+dispatched! {
+    /// `out = input == from ? to : input`; NaN equals NaN.
+    pub(crate) fn replace(input: Slice<'_>, from: Scalar, to: Scalar, out: SliceMut<'_>) => replace_of;
+}
+
+#[inline(always)]
+fn replace_of(input: Slice<'_>, from: Scalar, to: Scalar, out: SliceMut<'_>) {
     macro_rules! run {
         ($(($variant:ident, $type:ty, $name:literal)),* $(,)?) => {
             match (input, out) {
                 $((Slice::$variant(input), SliceMut::$variant(out)) => {
                     let (from, to) = (<$type as Element>::from_scalar(from), <$type as Element>::from_scalar(to));
-                    let nan = Element::is_nan(from);
-                    for (out, pixel) in out.iter_mut().zip(input) {
-                        let hit = *pixel == from || (nan && Element::is_nan(*pixel));
-                        *out = if hit { to } else { *pixel };
+                    // A loop of its own for NaN, as both in one is none of vectors.
+                    match Element::is_nan(from) {
+                        true => {
+                            for (out, pixel) in out.iter_mut().zip(input) {
+                                *out = if Element::is_nan(*pixel) { to } else { *pixel };
+                            }
+                        }
+                        false => {
+                            for (out, pixel) in out.iter_mut().zip(input) {
+                                *out = if *pixel == from { to } else { *pixel };
+                            }
+                        }
                     }
                 })*
                 _ => unreachable!("a replacement keeps the dtype"),

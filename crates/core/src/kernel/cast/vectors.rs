@@ -38,8 +38,9 @@ fn cast_of(input: Slice<'_>, overflow: Overflow, nodata: Option<Scalar>, out: Sl
             integer_to_float: I16 i16 => F32 f32, F64 f64;
             integer_to_float: U32 u32 => F32 f32, F64 f64;
             integer_to_float: I32 i32 => F32 f32, F64 f64;
-            float_to_integer: F32 f32 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
-            float_to_integer: F64 f64 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
+            float_to_narrow: F32 f32 => U8 u8, U16 u16, I16 i16;
+            float_to_integer: F32 f32 => U32 u32, I32 i32;
+            float_to_narrow: F64 f64 => U8 u8, U16 u16, I16 i16, U32 u32, I32 i32;
             float_to_float: F32 f32 => F32 f32, F64 f64;
             float_to_float: F64 f64 => F32 f32, F64 f64;
         }
@@ -68,59 +69,74 @@ macro_rules! integer_to_float {
 }
 use integer_to_float;
 
-macro_rules! float_to_integer {
-    ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
-        // The least float that is cut to the least integer, and the least that is cut to one too large.
+/// The least float that is cut to the least integer of a dtype, and the least that is cut to one too large.
+macro_rules! ends {
+    ($from:ty, $to:ty) => {{
         const BELOW: $from = <$to>::MIN as $from - 1.0;
         const LOW: $from = if BELOW < <$to>::MIN as $from { BELOW.next_up() } else { <$to>::MIN as $from };
         const BEYOND: $from = (<$to>::MAX as i64 + 1) as $from;
-        const IS_NARROW: bool = size_of::<$to>() <= size_of::<$from>() / 2;
+        (LOW, BEYOND)
+    }};
+}
+use ends;
+
+macro_rules! float_to_narrow {
+    ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
+        let (low, beyond) = ends!($from, $to);
         match $overflow {
-            Overflow::Error => all($input, $out, $missing, |pixel| {
-                let value = if IS_NARROW { pixel.cut() as $to } else { pixel as $to };
-                (value, (pixel >= LOW) & (pixel < BEYOND))
-            }),
-            // `as` cuts towards zero, saturates, and takes NaN to 0, as `max` does.
-            Overflow::Saturate if IS_NARROW => all($input, $out, $missing, |pixel| {
-                let within = if pixel.is_nan() { 0.0 } else { pixel.max(<$to>::MIN as $from).min(<$to>::MAX as $from) };
-                (within.cut() as $to, true)
-            }),
-            Overflow::Saturate => all($input, $out, $missing, |pixel| (pixel as $to, true)),
+            Overflow::Error => {
+                all($input, $out, $missing, |pixel: $from| (Cut::<$to>::cut(pixel), (pixel >= low) & (pixel < beyond)))
+            }
+            Overflow::Saturate => all($input, $out, $missing, |pixel: $from| (Cut::<$to>::cut(pixel), true)),
+            Overflow::Wrap => false,
+        }
+    }};
+}
+use float_to_narrow;
+
+macro_rules! float_to_integer {
+    ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
+        let (low, beyond) = ends!($from, $to);
+        match $overflow {
+            Overflow::Error => {
+                all($input, $out, $missing, |pixel: $from| (pixel as $to, (pixel >= low) & (pixel < beyond)))
+            }
+            Overflow::Saturate => all($input, $out, $missing, |pixel: $from| (pixel as $to, true)),
             Overflow::Wrap => false,
         }
     }};
 }
 use float_to_integer;
 
-/// A float cut towards zero, by operations that become vectors, which the conversions of most machines do not.
-trait Cut {
-    type Integer;
-
-    /// Of a float whose fraction has a bit: its magnitude lies below 2²³, or 2⁵² of 64 bits. Of others it gives anything.
-    fn cut(self) -> Self::Integer;
+/// A float cut towards zero to an integer all of whose values it holds: what `as` gives, which takes longer.
+trait Cut<Integer> {
+    /// The nearest integer where it is beyond them, 0 for NaN.
+    fn cut(self) -> Integer;
 }
 
 macro_rules! cut {
-    ($($float:ty as $integer:ty, $first:expr;)*) => {
-        $(impl Cut for $float {
-            type Integer = $integer;
-
+    ($($from:ty => $($to:ty as $wide:ty),*;)*) => {
+        $($(impl Cut<$to> for $from {
             #[inline(always)]
-            fn cut(self) -> $integer {
-                // From here on floats are whole, so that adding it rounds.
-                const FIRST: $float = $first;
-                let magnitude = self.abs();
-                let rounded = (magnitude + FIRST) - FIRST;
-                let whole = if rounded > magnitude { rounded - 1.0 } else { rounded };
-                let integer = (whole + FIRST).to_bits().wrapping_sub(FIRST.to_bits()) as $integer;
-                if self < 0.0 { integer.wrapping_neg() } else { integer }
+            #[allow(unsafe_code, reason = "the bounds that `as` asks for again are known")]
+            fn cut(self) -> $to {
+                const LEAST: $from = <$to>::MIN as $from;
+                const MOST: $from = <$to>::MAX as $from;
+                let number = if LEAST != 0.0 && self.is_nan() { 0.0 } else { self };
+                // Comparisons that NaN fails: it becomes the least, which is 0 where it still can be.
+                let number = if number > LEAST { number } else { LEAST };
+                let number = if number < MOST { number } else { MOST };
+                // SAFETY: it is a number, and lies between the ends of the integer, which the wide one holds.
+                let whole = unsafe { number.to_int_unchecked::<$wide>() };
+                whole as $to
             }
-        })*
+        })*)*
     };
 }
+// 32 bits are what vectors convert to.
 cut! {
-    f32 as i32, 8_388_608.0;
-    f64 as i64, 4_503_599_627_370_496.0;
+    f32 => u8 as i32, u16 as i32, i16 as i32;
+    f64 => u8 as i32, u16 as i32, i16 as i32, i32 as i32, u32 as i64;
 }
 
 macro_rules! float_to_float {
@@ -148,20 +164,25 @@ fn all<T: Element, U: Element>(
     missing: Option<(T, U)>,
     convert: impl Fn(T) -> (U, bool),
 ) -> bool {
-    let pairs = out.iter_mut().zip(input);
+    let mut all_fit = true;
     match missing {
-        None => pairs.fold(true, |all_fit, (out, pixel)| {
-            let (value, fits) = convert(*pixel);
-            *out = value;
-            all_fit & fits
-        }),
-        Some((from, to)) => pairs.fold(true, |all_fit, (out, pixel)| {
-            let (value, fits) = convert(*pixel);
-            let is_missing = (*pixel == from) | (*pixel != *pixel);
-            *out = if is_missing { to } else { value };
-            all_fit & (is_missing | fits & (value != to))
-        }),
+        None => {
+            for (out, pixel) in out.iter_mut().zip(input) {
+                let (value, fits) = convert(*pixel);
+                *out = value;
+                all_fit &= fits;
+            }
+        }
+        Some((from, to)) => {
+            for (out, pixel) in out.iter_mut().zip(input) {
+                let (value, fits) = convert(*pixel);
+                let is_missing = (*pixel == from) | (*pixel != *pixel);
+                *out = if is_missing { to } else { value };
+                all_fit &= is_missing | fits & (value != to);
+            }
+        }
     }
+    all_fit
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::strip::{Cell, Cells, Strip, strips};
 use super::{Instruction, Kernel, Program, Register, Source};
 use crate::buffer::Buffer;
 use crate::chunk::Chunk;
-use crate::dtype::Scalar;
+use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::expr::LogicOp;
 use crate::shape::{Region, volume};
@@ -136,9 +136,13 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         let [times, bands, rows, columns] = region.shape;
         let plane = rows * columns;
         let (mut cells, live) = self.cells(program.result)?;
-        let mut out = match self.in_place(&mut cells, &live) {
+        let (in_place, dtype) = (self.in_place(&mut cells, &live), program.dtype(program.result));
+        if times * bands == 1 && in_place.is_none() && !live.is_empty() {
+            return self.compute_plane(&mut cells, &live, dtype);
+        }
+        let mut out = match in_place {
             Some(leaf) => leaf,
-            None => Chunk::new(region.shape, Buffer::zeros(program.dtype(program.result), volume(region.shape))),
+            None => Chunk::new(region.shape, Buffer::zeros(dtype, volume(region.shape))),
         };
         for (start, end) in strips(plane) {
             self.check_cancelled()?;
@@ -155,6 +159,22 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
             }
         }
         Ok(out)
+    }
+
+    /// Strips of a single plane follow each other: added to the result out of the cache, they spare it the zeros that a
+    /// buffer to be written into begins with, which takes as long as writing the pixels.
+    fn compute_plane(&self, cells: &mut Cells, live: &[usize], dtype: DType) -> Result<Chunk> {
+        let (program, region) = (self.program, self.region);
+        let pixels = volume(region.shape);
+        let mut out = Buffer::with_capacity(dtype, pixels);
+        let mut computed = Buffer::zeros(dtype, super::STRIP.min(pixels));
+        for (start, end) in strips(pixels) {
+            self.check_cancelled()?;
+            let strip = Strip { at: [0, 0], start, end };
+            cells.run(program, live, strip, region, computed.slice_mut(0, end - start))?;
+            out.extend(computed.slice(0, end - start));
+        }
+        Ok(Chunk::new(region.shape, out))
     }
 
     /// The pixels of a leaf that the result, a selection, can be written over: nobody else has them, nothing else reads

@@ -12,7 +12,7 @@ use crate::buffer::Buffer;
 use crate::dtype::{DType, Scalar};
 use crate::expr::{ArithmeticOp, CompareOp, Function, LogicOp, Op, Operand, Overflow};
 use crate::interval::Interval;
-use crate::kernel::{BYTES, ValueSet, literals};
+use crate::kernel::{BYTES, ValueSet, is_one_pass, literals};
 use crate::meta::Meta;
 use crate::pixelwise::PixelKernel;
 use strip::STRIP;
@@ -66,6 +66,8 @@ enum Kernel {
     Replace(Register, Scalar, Scalar),
     Cast(Register, Overflow, Option<Scalar>),
     Arithmetic(ArithmeticOp, Source, Source),
+    /// The same of operands that are narrower, or have nodata; with the value that stands for nodata in the result.
+    OnePass(ArithmeticOp, [Source; 2], [Option<Scalar>; 2], Option<Scalar>),
     Function(Function, Register),
     /// False where one of the others is nodata.
     ComparePixels(CompareOp, Register, Register, Vec<Missing>),
@@ -136,6 +138,13 @@ impl ProgramBuilder {
         match op {
             Op::Arithmetic { op: how, a, b, working, nodata, by_zero } => {
                 let operands = [operand(a), operand(b)];
+                if !by_zero && self.is_one_pass(*how, operands, *working, meta) {
+                    let kernel = Kernel::OnePass(*how, operands, *nodata, meta.nodata);
+                    let result = self.instruct(kernel, meta.dtype, op);
+                    let last = self.instructions.len() - 1;
+                    self.intervals.1[last] = meta.interval;
+                    return result;
+                }
                 let [a, b] = operands.map(|operand| self.converted_source(operand, *working, op));
                 let result = self.instruct(Kernel::Arithmetic(*how, a, b), *working, op);
                 let missing =
@@ -174,6 +183,20 @@ impl ProgramBuilder {
             }
             _ => self.push_kernel(op, inputs, meta),
         }
+    }
+
+    /// Whether an operation that would take several loops over a strip can be done in one.
+    fn is_one_pass(&self, op: ArithmeticOp, operands: [Source; 2], working: DType, meta: &Meta) -> bool {
+        let dtype = |operand: &Source| operand.register().map(|register| self.dtype(register));
+        let [a, b] = match operands.each_ref().map(dtype) {
+            [Some(a), Some(b)] => [a, b],
+            [Some(dtype), None] | [None, Some(dtype)] => [dtype; 2],
+            [None, None] => return false,
+        };
+        let takes_several = a != working || b != working || meta.nodata.is_some();
+        // A dtype that has room for nodata, too, gives the same numbers as the one that just holds the results.
+        let is_wider = working.is_integer() && meta.dtype.is_integer() && meta.dtype.holds_all_of(working);
+        takes_several && (working == meta.dtype || is_wider) && is_one_pass(op, a, b, meta.dtype)
     }
 
     fn lookup(
@@ -356,7 +379,9 @@ impl Kernel {
             | Self::Replace(input, ..)
             | Self::Cast(input, ..) => vec![*input],
             Self::Logic(_, a, b) => vec![*a, *b],
-            Self::Arithmetic(_, a, b) => [a, b].into_iter().filter_map(Source::register).collect(),
+            Self::Arithmetic(_, a, b) | Self::OnePass(_, [a, b], ..) => {
+                [a, b].into_iter().filter_map(Source::register).collect()
+            }
             Self::Function(_, input) | Self::Lookup(input, _) | Self::Digitize(input, ..) | Self::Convert(input) => {
                 vec![*input]
             }

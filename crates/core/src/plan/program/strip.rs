@@ -8,7 +8,7 @@ use crate::buffer::{Buffer, Slice, SliceMut};
 use crate::chunk::Chunk;
 use crate::dtype::Scalar;
 use crate::error::{Error, Result};
-use crate::kernel::{self, Choice};
+use crate::kernel::{self, Choice, Operand};
 use crate::shape::Region;
 
 /// Pixels of a strip: small enough that a few registers of it stay in the first-level cache. Of 2 Ki to 64 Ki pixels,
@@ -210,6 +210,13 @@ impl<'a> Reader<'a> {
             }
             Kernel::Replace(input, from, to) => kernel::replace(self.read(*input), *from, *to, out),
             Kernel::Arithmetic(op, a, b) => kernel::arithmetic(*op, self.choice(*a), self.choice(*b), out),
+            Kernel::OnePass(op, operands, nodata, blank) => {
+                let operand = |index: usize| match operands[index] {
+                    Source::Value(value) => Operand::Value(value),
+                    Source::Register(register) => Operand::Pixels(self.read(register), nodata[index]),
+                };
+                kernel::one_pass(*op, operand(0), operand(1), *blank, out);
+            }
             Kernel::Function(function, input) => kernel::function(*function, self.read(*input), out),
             Kernel::ComparePixels(op, a, b, missing) => {
                 let out = as_bool(out);
