@@ -88,7 +88,7 @@ pub use swath_core::raster::Raster;
 pub use swath_core::reduce::{Bins, Group, Histogram, Moments, Summary};
 pub use swath_core::shape::{Dim, Dims, Region};
 pub use swath_core::text;
-pub use swath_io::codec::{Compression, Predictor};
+pub use swath_io::codec::{BlockCodec, BlockSpec, CodecTags, Codecs, Compression, Predictor, SampleFormat};
 pub use swath_io::read::{Chunks, Info, Interleave, Overview, OverviewInfo};
 pub use swath_io::store::{Io, IoOptions};
 pub use swath_io::write::{BigTiff, GeoTiffOptions};

@@ -141,7 +141,8 @@ impl GeoTiff {
 
     fn derive(file: File, size: u64, requests: u32, header: Header) -> Result<Self> {
         let name = file.name().to_owned();
-        let level = |image: &Image| Level::new(image, header.little_endian, size).map(Arc::new);
+        let codecs = file.io().options().codecs.clone();
+        let level = |image: &Image| Level::new(image, header.little_endian, size, &codecs).map(Arc::new);
         let full = &header.images[0];
         let main = level(full).map_err(|error| Error::new(error.kind(), format!("cannot open {name}: {error}")))?;
         let affine = georeference::affine(&full.geo);
@@ -236,6 +237,8 @@ impl GeoTiff {
             dims: Dims::BYX,
             shape: level.shape(),
             dtype: level.dtype,
+            bits: level.samples.bits,
+            sample_format: level.samples.format,
             crs: inner.crs.clone(),
             affine: inner.affine,
             bounds: full.grid.as_ref().map(|grid| grid.bounds()),
@@ -245,7 +248,11 @@ impl GeoTiff {
             nodata_text: image.nodata.clone(),
             tiled: level.tiled,
             block: (level.block_rows, level.block_columns),
-            interleave: if level.bands > 1 && !level.planar { Interleave::Pixel } else { Interleave::Band },
+            interleave: if level.bands > level.samples.parts && !level.planar {
+                Interleave::Pixel
+            } else {
+                Interleave::Band
+            },
             compression: level.compression,
             compression_tag: level.compression_tag,
             predictor: level.predictor,

@@ -16,6 +16,8 @@ use tiff::decoder::{Decoder, Limits, ifd::Entry};
 use tiff::tags::{ByteOrder, IfdPointer, Tag, Type, ValueBuffer};
 use tiff::{Directory, TiffError};
 
+use crate::codec::CodecTags;
+
 /// The most directories a file may have; pages of a scanned book are thousands at most.
 const DIRECTORIES_MAX: usize = 4096;
 /// The most entries a directory may have, as in libtiff; files in use have 30.
@@ -73,6 +75,8 @@ pub struct Image {
     pub extra_samples: Vec<u64>,
     /// Red, green and blue of each value, one after the other, as 16-bit values (320).
     pub color_map: Vec<u16>,
+    /// Tags that codecs need (292, 293, 347, 50674).
+    pub codec: CodecTags,
     /// Georeference tags.
     pub geo: Geo,
     /// GDAL_NODATA (42113), trimmed.
@@ -360,6 +364,15 @@ impl<'a> Tags<'a> {
         Ok(Some(value))
     }
 
+    /// Bytes as they are; empty where the tag is absent or has another type.
+    fn bytes(&mut self, tag: u16) -> Result<Vec<u8>, Stop> {
+        let Some(value) = self.value(tag)? else { return Ok(Vec::new()) };
+        Ok(match value.data_type() {
+            Type::BYTE | Type::UNDEFINED => value.as_bytes().to_vec(),
+            _ => Vec::new(),
+        })
+    }
+
     /// Unsigned numbers; empty where the tag is absent or has another type.
     fn numbers(&mut self, tag: u16) -> Result<Vec<u64>, Stop> {
         let Some(value) = self.value(tag)? else { return Ok(Vec::new()) };
@@ -422,6 +435,12 @@ impl<'a> Tags<'a> {
             counts: self.numbers(counts)?,
             extra_samples: self.numbers(338)?,
             color_map: self.shorts(320)?,
+            codec: CodecTags {
+                jpeg_tables: self.bytes(347)?,
+                t4_options: self.number(292, 0)? as u32,
+                t6_options: self.number(293, 0)? as u32,
+                lerc_parameters: self.numbers(50674)?.into_iter().map(|value| value as u32).collect(),
+            },
             geo: Geo {
                 pixel_scale: self.doubles(33550)?,
                 tie_points: self.doubles(33922)?,

@@ -4,7 +4,7 @@ use swath_core::dtype::{DType, Scalar};
 use swath_core::grid::{Affine, Crs};
 use swath_core::shape::{Dims, Shape};
 
-use crate::codec::{Compression, Predictor};
+use crate::codec::{Compression, Predictor, SampleFormat};
 
 /// How the bands of a pixel lie in a file; GDAL's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,11 @@ pub struct Info {
     pub shape: Shape,
     /// Type of its pixels.
     pub dtype: DType,
+    /// Bits of a sample in the file: fewer than the dtype's where samples are widened; those of both parts of a complex
+    /// one, which gives two bands.
+    pub bits: u32,
+    /// What a sample is in the file.
+    pub sample_format: SampleFormat,
     /// Coordinate reference system, if the file names one; also of a file without transform.
     pub crs: Option<Crs>,
     /// Pixel corners to CRS coordinates.
@@ -112,6 +117,8 @@ impl Info {
             2 => "RGB",
             3 => "Palette",
             4 => "Mask",
+            5 => "CMYK",
+            6 => "YCbCr",
             _ => "unknown",
         }
     }

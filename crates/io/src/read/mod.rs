@@ -12,6 +12,7 @@ mod info;
 mod level;
 mod nodata;
 mod overview;
+mod samples;
 mod source;
 
 pub use chunks::Chunks;
