@@ -322,7 +322,7 @@ mod tests {
             }
             let mut out = vec![vec![0_f32; 5]; samples];
             let mut bands: Vec<_> = out.iter_mut().map(Vec::as_mut_slice).collect();
-            floating_point(&mut row, &mut bands);
+            floating_point::<f32>(&mut row, &mut bands);
             for (band, row) in out.iter().enumerate() {
                 let expected: Vec<_> = (0..5).map(|column| values[column * samples + band]).collect();
                 assert_eq!(*row, expected, "{samples} samples");
