@@ -26,7 +26,7 @@ fn render(info: &Info) -> String {
     line("uri", info.uri.clone());
     line("format", format_line(info));
     line("shape", format!("{} {}", lengths(&shape(info)), info.dims));
-    line("dtype", info.dtype.to_string());
+    line("dtype", info.dtype_text());
     line("nodata", nodata(info));
     line("crs", info.crs.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
     if let (Some(affine), Some(resolution), Some((left, bottom, right, top))) =

@@ -52,7 +52,8 @@ fn decode_ordered(
             raw(level, scratch)
         }
     };
-    let rows = Rows { shape: level.blocks().region(block).shape, bytes: spec.row_bytes(), little: level.little_endian };
+    let little = level.little_endian || level.samples.parts > 1 && level.predictor == Predictor::Horizontal;
+    let rows = Rows { shape: level.blocks().region(block).shape, bytes: spec.row_bytes(), little };
     let data = match (level.samples.stored, level.dtype) {
         (Stored::Packed(bits), DType::U8) => packed::<u8>(&rows, raw, bits),
         (Stored::Packed(bits), DType::U16) => packed::<u16>(&rows, raw, bits),
@@ -84,15 +85,14 @@ enum Raw<'a> {
 fn raw<'a>(level: &Level, scratch: &'a mut [u8]) -> Raw<'a> {
     match level.predictor {
         Predictor::None => Raw::Plain(scratch),
-        // Complex samples were differenced as numbers of all their bits.
+        // Complex samples were differenced as numbers of all their bits, the real part the lower one: libtiff works on
+        // little-endian machines with files of either order so, and other files have not been seen.
         Predictor::Horizontal if level.samples.parts > 1 => {
             let spec = level.spec(0);
-            let sum = match (spec.bits, level.little_endian) {
-                (32, true) => undo::sum_words::<u32, true>,
-                (32, false) => undo::sum_words::<u32, false>,
-                (_, true) => undo::sum_words::<u64, true>,
-                (_, false) => undo::sum_words::<u64, false>,
-            };
+            if !level.little_endian {
+                scratch.chunks_exact_mut(spec.bits as usize / 8).for_each(<[u8]>::reverse);
+            }
+            let sum = if spec.bits == 32 { undo::sum_words::<u32, true> } else { undo::sum_words::<u64, true> };
             scratch.chunks_exact_mut(spec.row_bytes()).for_each(|row| sum(row, spec.samples));
             Raw::Plain(scratch)
         }

@@ -158,6 +158,22 @@ pub struct Info {
 }
 
 impl Info {
+    /// The dtype, and what the file has where that is something else: `f32 (floats of 16 bits in the file)`.
+    pub fn dtype_text(&self) -> String {
+        let Self { dtype, bits, sample_format, .. } = self;
+        let own = bits / if sample_format.is_complex() { 2 } else { 1 };
+        match sample_format {
+            SampleFormat::ComplexSigned | SampleFormat::ComplexFloat => {
+                format!("{dtype} (complex in the file: each band is a real part, then an imaginary part)")
+            }
+            SampleFormat::Float if own as usize != 8 * dtype.size() => {
+                format!("{dtype} (floats of {own} bits in the file)")
+            }
+            _ if own as usize != 8 * dtype.size() => format!("{dtype} ({own} bits in the file)"),
+            _ => dtype.to_string(),
+        }
+    }
+
     /// Name of the photometric interpretation, as TIFF's specification calls it.
     pub const fn photometric_name(&self) -> &'static str {
         match self.photometric {

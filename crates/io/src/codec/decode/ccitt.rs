@@ -61,9 +61,13 @@ impl Ccitt {
                         return Err(short(block, index));
                     }
                     let one_dimensional = block.tags.t4_options & 1 == 0 || bits.take(1) == 1;
-                    match one_dimensional {
+                    let whole = match one_dimensional {
                         true => self.runs(&mut bits, width),
-                        false => drop(self.differences(block, &mut bits, width)?),
+                        false => !self.differences(block, &mut bits, width)?,
+                    };
+                    // The next row begins behind the next end of line, if there are any.
+                    if !whole && !lines {
+                        return Err(short(block, index));
                     }
                 }
                 Compression::CcittFax4 => {
@@ -75,7 +79,9 @@ impl Ccitt {
                     }
                 }
                 compression => {
-                    self.runs(&mut bits, width);
+                    if !self.runs(&mut bits, width) {
+                        return Err(short(block, index));
+                    }
                     bits.align(if compression == Compression::CcittRleWords { 16 } else { 8 });
                 }
             }
@@ -89,15 +95,16 @@ impl Ccitt {
         Ok(())
     }
 
-    /// A row of runs, white and black in turns. One that ends early is white to its end, as in libtiff.
-    fn runs(&mut self, bits: &mut Bits<'_>, width: u32) {
+    /// A row of runs, white and black in turns. False where it ends early: it is white to its end, as in libtiff.
+    fn runs(&mut self, bits: &mut Bits<'_>, width: u32) -> bool {
         let (mut at, mut black) = (0, false);
         while at < width {
-            let Some(run) = bits.run(black) else { break };
+            let Some(run) = bits.run(black) else { return false };
             at = at.saturating_add(run).min(width);
             self.row.push(at);
             black = !black;
         }
+        true
     }
 
     /// A row told by its differences from the one before. True at the end of the block.
@@ -117,6 +124,8 @@ impl Ccitt {
                 index += 1;
             }
             let above = change(index);
+            // The table takes any seven zeros for the start of an end.
+            let is_end = bits.look(12) == 1;
             match maps::mode::decode(bits) {
                 Some(Mode::Pass) => at = change(index + 1).into(),
                 Some(Mode::Vertical(by)) => {
@@ -141,7 +150,7 @@ impl Ccitt {
                         block.compression
                     )));
                 }
-                Some(Mode::EOF) if self.row.is_empty() && at < 0 => return Ok(true),
+                Some(Mode::EOF) if is_end && self.row.is_empty() && at < 0 => return Ok(true),
                 _ => return Err(damaged("a code that is none")),
             }
         }
@@ -232,7 +241,9 @@ impl Bits<'_> {
     fn run(&mut self, black: bool) -> Option<u32> {
         let mut total = 0_u32;
         loop {
-            if self.is_over() {
+            if self.at >= self.input.len() * 8 {
+                // Zeros behind the end are no code that is damaged, but a stream that is cut.
+                self.at = self.input.len() * 8 + 1;
                 return None;
             }
             let part = if black { maps::black::decode(self) } else { maps::white::decode(self) }?;

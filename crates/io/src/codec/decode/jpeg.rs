@@ -3,6 +3,8 @@
 //! The samples of YCbCr blocks are converted to RGB, as GDAL does; what the stream itself says of its colours in an
 //! Adobe or JFIF segment does not count.
 
+use std::num::NonZeroU32;
+
 use swath_core::error::{Error, Result};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -26,7 +28,7 @@ pub(super) fn prepare(block: &BlockSpec<'_>, input: &[u8], stream: &mut Vec<u8>)
         copy_segments(&block.tags.jpeg_tables, stream)?;
     }
     let head = copy_segments(input, stream)?.ok_or_else(|| damaged("it has no frame or no scan"))?;
-    let Head { width, height, components } = head;
+    let Head { width, height, components, .. } = head;
     if block.bits != 8 {
         return Err(Error::unsupported(format!("JPEG with samples of {} bits is not supported, only 8", block.bits)));
     }
@@ -57,6 +59,8 @@ pub(super) struct Head {
     width: usize,
     height: usize,
     components: usize,
+    /// Whether the components are called R, G and B, which the decoder takes for what they are.
+    named_rgb: bool,
 }
 
 /// Fills `out`. A stream of fewer rows or columns than the block leaves the others 0, as libtiff does.
@@ -69,11 +73,11 @@ pub(super) fn unjpeg(
 ) -> Result<()> {
     let color = match head.components {
         1 => ColorSpace::Luma,
-        3 if block.photometric == PHOTOMETRIC_YCBCR => ColorSpace::RGB,
+        3 if head.named_rgb || block.photometric == PHOTOMETRIC_YCBCR => ColorSpace::RGB,
         // Equal to what the decoder takes the stream for: samples stay as they are.
         3 => ColorSpace::YCbCr,
         4 => ColorSpace::CMYK,
-        _ => ColorSpace::RGB,
+        _ => ColorSpace::MultiBand(NonZeroU32::new(head.components as u32).unwrap_or(NonZeroU32::MIN)),
     };
     let options = DecoderOptions::default()
         .jpeg_set_out_colorspace(color)
@@ -148,7 +152,9 @@ fn frame(marker: u8, body: &[u8]) -> Result<Head> {
         return Err(Error::unsupported(format!("JPEG of process {number} (lossless or arithmetic) is not supported")));
     }
     let number = |high: u8, low: u8| usize::from(high) << 8 | usize::from(low);
-    Ok(Head { width: number(x1, x0), height: number(y1, y0), components: components.into() })
+    // Of a component: its name, sampling and table.
+    let named_rgb = body[6..].iter().step_by(3).eq(b"RGB");
+    Ok(Head { width: number(x1, x0), height: number(y1, y0), components: components.into(), named_rgb })
 }
 
 fn damaged(why: &str) -> Error {

@@ -1,5 +1,9 @@
 //! LERC blobs, alone or inside Deflate or ZSTD (libtiff's `tif_lerc.c`).
 //!
+//! The numbers of a blob have no byte order. libtiff puts them to bytes as its machine does, and then turns those of
+//! files of the other order, before it encodes as after it decodes: in a big-endian file, blobs hold numbers whose bytes
+//! are turned. So they are put to bytes little-endian here, whatever the file's order, and read in the file's.
+//!
 //! A block is one blob whose pixels have all samples, or one blob a band after the other.
 
 use lerc_core::{DataType, PixelData};
@@ -16,7 +20,7 @@ pub(super) struct Lerc {
 }
 
 impl Lerc {
-    /// Fills `out`: samples in the file's byte order. Pixels that a mask excludes are NaN in blocks of floats, as in
+    /// Fills `out`. Pixels that a mask excludes are NaN in blocks of floats, as in
     /// libtiff, and 0 in others; where the mask stands for an alpha band of bytes, it becomes that.
     pub(super) fn decode(
         &mut self,
@@ -131,10 +135,7 @@ fn place(block: &BlockSpec<'_>, decoded: &Decoded, first: usize, depth: usize, o
     let mask = mask.as_deref();
     macro_rules! place {
         ($values:expr, $invalid:expr) => {
-            each(block, $values, first, depth, mask, $invalid, out, |value, le| match le {
-                true => value.to_le_bytes(),
-                false => value.to_be_bytes(),
-            })
+            each(block, $values, first, depth, mask, $invalid, out, |value| value.to_le_bytes())
         };
     }
     match pixels {
@@ -180,7 +181,7 @@ fn each<T: Copy, const N: usize>(
     mask: Option<&[u8]>,
     invalid: Option<T>,
     out: &mut [u8],
-    bytes: impl Fn(T, bool) -> [u8; N],
+    bytes: impl Fn(T) -> [u8; N],
 ) {
     let pixels = out.chunks_exact_mut(block.samples * N);
     for (pixel, (to, from)) in pixels.zip(values.chunks_exact(depth)).enumerate() {
@@ -188,7 +189,7 @@ fn each<T: Copy, const N: usize>(
         let to = to[first * N..].chunks_exact_mut(N);
         for (to, value) in to.zip(from) {
             let value = invalid.filter(|_| excluded).unwrap_or(*value);
-            to.copy_from_slice(&bytes(value, block.little_endian));
+            to.copy_from_slice(&bytes(value));
         }
     }
 }
