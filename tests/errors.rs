@@ -109,11 +109,11 @@ fn a_truncated_block_names_block_and_bytes() {
 #[test]
 fn an_unsupported_codec_is_named() {
     let (_, mut bytes) = small_tiff();
-    // Compression (tag 259) is a short: its entry ends in the value, here replaced by 34887, LERC.
+    // Compression (tag 259) is a short: its entry ends in the value, here replaced by 50002, JPEG XL.
     let entry = bytes.windows(8).position(|w| w == [3, 1, 3, 0, 1, 0, 0, 0]).unwrap();
-    bytes[entry + 8..entry + 10].copy_from_slice(&34887u16.to_le_bytes());
-    let (_folder, path) = folder_with("lerc.tif", &bytes);
-    open_fails(&path, ErrorKind::Unsupported, &["lerc.tif", "LERC", "34887"]);
+    bytes[entry + 8..entry + 10].copy_from_slice(&50002u16.to_le_bytes());
+    let (_folder, path) = folder_with("jxl.tif", &bytes);
+    open_fails(&path, ErrorKind::Unsupported, &["jxl.tif", "JXL", "50002"]);
 }
 
 #[test]

@@ -23,6 +23,8 @@ import rasterio
 import rioxarray
 from rasterio.transform import from_origin
 
+import metadata
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BASELINE = os.path.abspath(os.environ.get("SWATH_BASELINE", os.path.join(ROOT, "../shared/baseline")))
 LESSON = "mask(visual, isin(scl, [8, 9]), 0)"
@@ -297,6 +299,7 @@ def checks(world):
     yield "same bytes in every run, windows", lambda: bytes_do_not_depend_on_the_run(world, smooth, visual=visual + "@0", scl=scl)
     yield "same bytes in every run, lesson", lambda: bytes_do_not_depend_on_the_run(world, LESSON, visual=visual + "@0", scl=scl)
     yield "same bytes in every run, full resolution", lambda: bytes_do_not_depend_on_the_run(world, FULL, visual=visual, scl=scl)
+    yield from metadata.checks(world.swath, f"{world.work}/metadata")
     folder = f"{world.work}/kinds"
     os.makedirs(folder, exist_ok=True)
     for number, kind in enumerate(itertools.product(DTYPES, COMPRESSIONS, LAYOUTS, INTERLEAVES, ORDERS)):

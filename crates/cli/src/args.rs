@@ -48,7 +48,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print what a file says of itself: size, grid, blocks, overviews.
+    /// Print what a file says of itself: size, grid, blocks, bands, overviews, masks, pages, metadata.
     #[command(after_help = INFO_EXAMPLES)]
     Info(InfoArgs),
     /// Compute an expression of rasters, and write it as a GeoTIFF, or print its numbers.
@@ -70,6 +70,12 @@ pub(crate) struct InfoArgs {
     /// Path or URL (http, https, file) of a GeoTIFF.
     #[arg(value_name = "URI")]
     pub(crate) uri: String,
+    /// Which of its images, counted from 0.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) page: usize,
+    /// Look for overviews and a mask in URI.ovr and URI.msk, too.
+    #[arg(long)]
+    pub(crate) sidecars: bool,
     /// Print JSON, whose keys stay the same from version to version.
     #[arg(long)]
     pub(crate) json: bool,
@@ -80,8 +86,11 @@ pub(crate) struct CalcArgs {
     /// The expression, such as 'mask(visual, isin(scl, [8, 9]), 0)'; --help lists the functions.
     #[arg(value_name = "EXPR")]
     pub(crate) expression: String,
-    /// A raster by name. @0 is the first overview, as GDAL's OVERVIEW_LEVEL; without @, or with @full, full resolution.
-    #[arg(value_name = "NAME=URI[@LEVEL]", required = true, value_parser = calc::Input::parse)]
+    /// A raster by name. Behind its URI, in any order: @0 for the first overview, as GDAL's OVERVIEW_LEVEL, @full for full
+    /// resolution, as without; @page1 for the second image of a file; @scaled for physical values, by its own scale and
+    /// offset; @valid for which pixels are valid, by its mask, nodata or alpha, as bool; @sidecars to use overviews and
+    /// mask in URI.ovr and URI.msk.
+    #[arg(value_name = "NAME=URI[@WORD]", required = true, value_parser = calc::Input::parse)]
     pub(crate) inputs: Vec<calc::Input>,
     /// The GeoTIFF to write; one that exists is replaced when the new one is complete.
     #[arg(short, long, value_name = "OUT.tif")]
@@ -99,8 +108,9 @@ pub(crate) struct CalcArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
-    /// Path or URL of a GeoTIFF; @0 is its first overview, without @ it is full resolution.
-    #[arg(value_name = "URI[@LEVEL]")]
+    /// Path or URL of a GeoTIFF; @0 is its first overview, without @ it is full resolution. As for swath calc, @page1,
+    /// @scaled, @valid and @sidecars may follow.
+    #[arg(value_name = "URI[@WORD]")]
     pub(crate) uri: String,
     /// A raster of classes on the same grid: statistics of each class.
     #[arg(long, value_name = "URI[@LEVEL]")]

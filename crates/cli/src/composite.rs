@@ -54,7 +54,7 @@ fn check(args: &CompositeArgs) -> Result<(), Failure> {
 
 /// All files at once.
 fn open<'a>(uris: impl Iterator<Item = &'a String>) -> Result<Vec<LazyRaster>, Failure> {
-    let wanted: Vec<_> = uris.map(|uri| Input::split_level(uri)).collect::<Result<_, _>>().map_err(Failure::Usage)?;
+    let wanted: Vec<_> = uris.map(|uri| Input::split(uri)).collect::<Result<_, _>>().map_err(Failure::Usage)?;
     Ok(Input::open_all(&wanted)?)
 }
 

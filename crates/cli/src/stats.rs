@@ -2,9 +2,7 @@
 
 mod json;
 
-use swath::{
-    Bins, Group, Histogram, LazyRaster, LazyStatistics, OpenOptions, Run, Scalar, Statistics, Summary, Trace, text,
-};
+use swath::{Bins, Group, Histogram, LazyRaster, LazyStatistics, Run, Scalar, Statistics, Summary, Trace, text};
 
 use crate::args::{RunArgs, StatsArgs};
 use crate::calc::{Input, Told};
@@ -64,8 +62,8 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Failure> {
 }
 
 fn open(uri: &str) -> Result<LazyRaster, Failure> {
-    let (uri, overview) = Input::split_level(uri).map_err(Failure::Usage)?;
-    Ok(OpenOptions::new().overview(overview).open(uri)?)
+    let wanted = Input::split(uri).map_err(Failure::Usage)?;
+    Ok(Input::open_all(&[wanted])?.swap_remove(0))
 }
 
 /// Computes statistics of what is called `name`, as asked for.

@@ -23,11 +23,17 @@ fn a_file_is_described_in_lines() {
         interleave    PIXEL
         compression   DEFLATE
         photometric   MinIsBlack
+        valid         where not nodata
         chunks        3 × 120 × 200 suggested
         overviews     2
           level      size    block  resolution
           @0     60 × 100  32 × 32          20
           @1      30 × 50  32 × 32          40
+        bands         3
+          band      color
+          0          gray
+          1     undefined
+          2     undefined
     "#]]
     .assert_eq(&said.fine());
 }
@@ -56,6 +62,7 @@ fn a_plain_file_says_what_it_lacks() {
         interleave    BAND
         compression   DEFLATE, predictor 3
         photometric   MinIsBlack
+        valid         where not nodata
         chunks        1 × 20 × 40 suggested
         overviews     none
     "#]]
@@ -71,7 +78,38 @@ fn json_has_the_same_facts() {
     let said = Folder::with_rasters().swath(&["info", "--json", "visual.tif"]);
     expect![[r#"
         {
+          "area_or_point": "Area",
+          "bands": [
+            {
+              "color": "Gray",
+              "description": null,
+              "metadata": {},
+              "offset": null,
+              "scale": null,
+              "statistics": null,
+              "unit": null
+            },
+            {
+              "color": "Undefined",
+              "description": null,
+              "metadata": {},
+              "offset": null,
+              "scale": null,
+              "statistics": null,
+              "unit": null
+            },
+            {
+              "color": "Undefined",
+              "description": null,
+              "metadata": {},
+              "offset": null,
+              "scale": null,
+              "statistics": null,
+              "unit": null
+            }
+          ],
           "big_tiff": false,
+          "bits": 8,
           "block": [
             256,
             256
@@ -84,8 +122,11 @@ fn json_has_the_same_facts() {
             5900040.0
           ],
           "byte_order": "little",
+          "color_map": null,
+          "complex": false,
           "compression": "DEFLATE",
           "compression_tag": 8,
+          "control_points": [],
           "crs": "EPSG:32631",
           "dims": [
             "band",
@@ -102,7 +143,9 @@ fn json_has_the_same_facts() {
           "gdal_metadata": null,
           "has_color_map": false,
           "interleave": "PIXEL",
+          "is_cog": false,
           "masks": 0,
+          "metadata": {},
           "nodata": 0,
           "nodata_text": "0",
           "origin": [
@@ -111,10 +154,12 @@ fn json_has_the_same_facts() {
           ],
           "overviews": [
             {
+              "beside": false,
               "block": [
                 32,
                 32
               ],
+              "has_mask": false,
               "level": 0,
               "resolution": [
                 20.0,
@@ -126,10 +171,12 @@ fn json_has_the_same_facts() {
               ]
             },
             {
+              "beside": false,
               "block": [
                 32,
                 32
               ],
+              "has_mask": false,
               "level": 1,
               "resolution": [
                 40.0,
@@ -138,6 +185,19 @@ fn json_has_the_same_facts() {
               "shape": [
                 30,
                 50
+              ]
+            }
+          ],
+          "page": 0,
+          "page_list": [
+            {
+              "bands": 3,
+              "dtype": "u8",
+              "name": null,
+              "page": 0,
+              "shape": [
+                120,
+                200
               ]
             }
           ],
@@ -157,6 +217,7 @@ fn json_has_the_same_facts() {
             200
           ],
           "sparse_block_count": 0,
+          "structure": {},
           "suggested_chunks": [
             3,
             120,
@@ -171,10 +232,27 @@ fn json_has_the_same_facts() {
             -10.0,
             5900040.0
           ],
-          "uri": "visual.tif"
+          "uri": "visual.tif",
+          "validity": "nodata",
+          "wkt": null
         }
     "#]]
     .assert_eq(&said.fine());
+}
+
+#[test]
+fn words_behind_a_uri_choose_validity_scale_and_page() {
+    let folder = Folder::with_rasters();
+    let valid = folder.swath(&["calc", "mean(v)", "v=visual.tif@valid@0", "--quiet"]).fine();
+    let stored = folder.swath(&["calc", "mean(valid(v))", "v=visual.tif@0", "--quiet"]).fine();
+    assert_eq!(valid, stored);
+    // Without scale and offset, scaled is as stored.
+    let scaled = folder.swath(&["stats", "visual.tif@scaled@sidecars", "--quiet"]).fine();
+    assert_eq!(scaled, folder.swath(&["stats", "visual.tif", "--quiet"]).fine());
+    let failed = folder.swath(&["info", "visual.tif", "--page", "1"]).failed(1);
+    assert!(failed.contains("visual.tif has no page 1: its 1 are counted from 0"), "{failed}");
+    let failed = folder.swath(&["calc", "mean(v)", "v=visual.tif@page1", "--quiet"]).failed(1);
+    assert!(failed.contains("has no page 1"), "{failed}");
 }
 
 #[test]

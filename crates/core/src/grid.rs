@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::crs_wkt;
 use crate::error::{Error, Result};
 
 /// Affine transform from pixel corners (column, row) to CRS coordinates:
@@ -90,6 +91,12 @@ impl GeoKeys {
         self.entries().find(|(id, location, ..)| *id == key && *location == 0).map(|(.., value)| value)
     }
 
+    /// The first number of `key`, if it has one.
+    pub fn double(&self, key: u16) -> Option<f64> {
+        let entry = self.entries().find(|(id, location, ..)| *id == key && *location == 34736)?;
+        self.doubles.get(usize::from(entry.3)).copied()
+    }
+
     /// The value of an entry, read from where it is stored; none where that is cut short.
     fn value(&self, (key, location, count, offset): (u16, u16, u16, u16)) -> KeyValue<'_> {
         let range = usize::from(offset)..usize::from(offset) + usize::from(count);
@@ -161,6 +168,16 @@ impl Crs {
     /// WKT, where it came from one.
     pub fn wkt(&self) -> Option<&str> {
         self.wkt.as_deref()
+    }
+
+    /// WKT 1 of a system that its GeoKeys define by ellipsoid, projection and parameters, or the WKT it came from. None
+    /// of one that is named by code, as that is a matter of EPSG's database, and where a part is.
+    pub fn to_wkt(&self) -> Option<String> {
+        match (&self.wkt, self.epsg, self.geo_keys()) {
+            (Some(wkt), ..) => Some(wkt.clone()),
+            (None, None, Some(keys)) => crs_wkt::wkt(keys),
+            _ => None,
+        }
     }
 }
 

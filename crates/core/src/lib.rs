@@ -20,6 +20,7 @@ pub mod reduce;
 pub mod chunk;
 pub mod value;
 pub mod grid;
+mod crs_wkt;
 pub mod meta;
 pub mod raster;
 

@@ -11,7 +11,7 @@ use swath_core::source::ChunkSource;
 use swath_demo::tiff_writer::{
     ByteOrder, Compression, Geo, Layout, Overview as Halving, Predictor, Resampling, SampleType, TiffSpec,
 };
-use swath_io::read::{Chunks, GeoTiff, Overview};
+use swath_io::read::{Chunks, GeoTiff, Overview, ReadOptions};
 use swath_io::store::Io;
 
 /// A small generator, so that a failing case is named by its seed.
@@ -57,6 +57,7 @@ fn damaged_files_are_errors_or_pixels() {
     let folder = tempfile::tempdir().unwrap();
     let io = Io::shared().unwrap();
     let rounds = std::env::var("SWATH_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(500);
+    let second = ReadOptions { page: 1, ..ReadOptions::default() };
     let (mut opened, mut slowest) = (0, Duration::ZERO);
     for (index, fixture) in fixtures().into_iter().enumerate() {
         for seed in 0..rounds {
@@ -67,8 +68,12 @@ fn damaged_files_are_errors_or_pixels() {
                 opened += 1;
                 for overview in [Overview::Full, Overview::Level(0)] {
                     read_some(&file, &overview);
+                    read_mask(&file, &overview);
                 }
-                let _ = file.info();
+                let _ = (file.info(), file.validity());
+            }
+            if let Ok(file) = GeoTiff::open_with(&io, path.to_str().unwrap(), &second) {
+                read_some(&file, &Overview::Full);
             }
             slowest = slowest.max(started.elapsed());
             assert!(started.elapsed() < Duration::from_secs(5), "fixture {index} seed {seed} takes too long");
@@ -76,6 +81,14 @@ fn damaged_files_are_errors_or_pixels() {
     }
     println!("{opened} of {} opened, the slowest took {slowest:?}", rounds * 4);
     assert!(opened > 0);
+}
+
+fn read_mask(file: &GeoTiff, overview: &Overview) {
+    if let Ok(Some(mask)) = file.mask(overview, Chunks::Auto)
+        && volume(mask.block_shape()) <= 1 << 22
+    {
+        let _ = (mask.place(0), mask.decode(0, &[]));
+    }
 }
 
 /// Flips, sets, cuts or copies; mostly in the first kilobyte, where the directories are.

@@ -10,7 +10,7 @@ use swath_core::error::ErrorKind;
 use swath_core::source::{ChunkSource, Place};
 use swath_demo::server::{Fault, Faults, RangeServer};
 use swath_demo::tiff_writer::{Compression, Overview as Halving, Resampling, SampleType, TiffSpec};
-use swath_io::read::{Chunks, GeoTiff, Overview};
+use swath_io::read::{Chunks, GeoTiff, Overview, ReadOptions};
 use swath_io::store::{File, Io, IoOptions, read_all, read_all_async};
 
 fn noise(at: swath_demo::tiff_writer::At) -> f64 {
@@ -51,12 +51,28 @@ fn opening_costs_one_request_and_each_block_one() {
 }
 
 #[test]
+fn what_lies_beside_a_file_costs_requests_only_when_it_is_asked_for() {
+    let server = RangeServer::in_memory().start().unwrap();
+    let plain = TiffSpec::new(70, 50, SampleType::U16);
+    let levels = plain.pyramid(plain.render(0, noise), Resampling::Average).unwrap();
+    server.put("a.tif", plain.to_bytes(&levels).unwrap());
+    let sidecars = ReadOptions { sidecars: true, ..ReadOptions::default() };
+    // A query stays at the end of the URL.
+    let uri = server.url("a.tif?sig=secret");
+    assert_eq!(GeoTiff::open(&hasty_io(), &uri).unwrap().overview_count(), 0);
+    assert_eq!(server.stats().requests, 1);
+    server.reset();
+    let file = GeoTiff::open_with(&hasty_io(), &uri, &sidecars).unwrap();
+    assert_eq!((server.stats().requests, file.overview_count()), (3, 0));
+}
+
+#[test]
 fn several_files_are_opened_at_once_and_the_first_that_fails_is_told() {
     let server = RangeServer::in_memory().latency(Duration::from_millis(50)).start().unwrap();
     let (bytes, _) = scene();
     let uris: Vec<_> = (0..12).map(|index| server.url(&format!("{index}.tif"))).collect();
     (0..12).for_each(|index| server.put(&format!("{index}.tif"), bytes.clone()));
-    let files = GeoTiff::open_all(&hasty_io(), &uris).unwrap();
+    let files = GeoTiff::open_all(&hasty_io(), &uris, &ReadOptions::default()).unwrap();
     let names: Vec<_> = files.iter().map(|file| file.info().uri).collect();
     assert_eq!(names, uris, "in the order of the list");
     let stats = server.stats();
@@ -64,10 +80,10 @@ fn several_files_are_opened_at_once_and_the_first_that_fails_is_told() {
 
     server.put("7.tif", b"not a TIFF".to_vec());
     let missing = [&uris[..9], &[server.url("missing.tif")]].concat();
-    let error = GeoTiff::open_all(&hasty_io(), &missing).unwrap_err();
+    let error = GeoTiff::open_all(&hasty_io(), &missing, &ReadOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("7.tif"), "{error}");
-    assert!(GeoTiff::open_all(&hasty_io(), &[] as &[&str]).unwrap().is_empty());
+    assert!(GeoTiff::open_all(&hasty_io(), &[] as &[&str], &ReadOptions::default()).unwrap().is_empty());
 }
 
 #[test]
@@ -98,7 +114,7 @@ fn the_async_door_gives_the_same_on_any_executor() {
     let (server, levels) = serve();
     let io = hasty_io();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let file = runtime.block_on(GeoTiff::open_async(&io, &server.url("a.tif"))).unwrap();
+    let file = runtime.block_on(GeoTiff::open_async(&io, &server.url("a.tif"), &ReadOptions::default())).unwrap();
     assert!(native_bytes(&read_level(&file, &Overview::Level(1)).unwrap()) == levels[2]);
     let file = runtime.block_on(async { GeoTiff::open(&io, &server.url("a.tif")) }).unwrap();
     assert_eq!(file.overview_count(), 2);

@@ -60,6 +60,7 @@ mod run;
 mod sink;
 mod stac;
 mod statistics;
+mod stored;
 mod trace;
 
 pub use compute::{Compute, ComputeStatistics, raster};
@@ -88,8 +89,11 @@ pub use swath_core::raster::Raster;
 pub use swath_core::reduce::{Bins, Group, Histogram, Moments, Summary};
 pub use swath_core::shape::{Dim, Dims, Region};
 pub use swath_core::text;
-pub use swath_io::codec::{Compression, Predictor};
-pub use swath_io::read::{Chunks, Info, Interleave, Overview, OverviewInfo};
+pub use swath_io::codec::{BlockCodec, BlockSpec, CodecTags, Codecs, Compression, Predictor, SampleFormat};
+pub use swath_io::read::{
+    AreaOrPoint, BandInfo, BandStatistics, Chunks, ColorInterpretation, ControlPoint, Info, Interleave, Limits,
+    Metadata, Overview, OverviewInfo, PageInfo, Validity,
+};
 pub use swath_io::store::{Io, IoOptions};
 pub use swath_io::write::{BigTiff, GeoTiffOptions};
 

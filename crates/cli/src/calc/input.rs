@@ -1,4 +1,4 @@
-//! The inputs on the command line: `NAME=URI[@LEVEL]`.
+//! The inputs on the command line: `NAME=URI[@WORD…]`.
 
 use swath::{LazyRaster, OpenOptions, Overview};
 
@@ -7,12 +7,29 @@ use swath::{LazyRaster, OpenOptions, Overview};
 pub(crate) struct Input {
     pub(super) name: String,
     pub(super) uri: String,
-    overview: Overview,
+    how: How,
+}
+
+/// What of a file is opened, and as what: the words behind its URI.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct How {
+    overview: Option<Overview>,
+    page: Option<usize>,
+    values: Option<Values>,
+    sidecars: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    /// `@scaled`: physical values.
+    Scaled,
+    /// `@valid`: which pixels are valid.
+    Valid,
 }
 
 impl Input {
-    /// Splits at the first `=`. Only `@full` or `@` with digits at the end is a level: URLs may have any other `@`, and
-    /// any further `=`. A file whose own name ends in `@1` is meant by `…@1@full`.
+    /// Splits at the first `=`. Only the words of [`How`] behind an `@` at the end are no part of the URI: URLs may have
+    /// any other `@`, and any further `=`. A file whose own name ends in `@1` is meant by `…@1@full`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (name, rest) = text.split_once('=').ok_or("expected NAME=URI, such as scl=SCL.tif")?;
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -23,48 +40,86 @@ impl Input {
         if ["and", "or", "not", "true", "True", "false", "False", "nan", "NaN", "inf"].contains(&name) {
             return Err(format!("{name} means something in expressions: take another name"));
         }
-        let (uri, overview) = level(rest)?;
+        let (uri, how) = Self::split(rest)?;
         if uri.is_empty() {
             return Err(format!("{name} has no URI: expected {name}=PATH or {name}=URL"));
         }
-        Ok(Self { name: name.to_owned(), uri: uri.to_owned(), overview })
+        Ok(Self { name: name.to_owned(), uri: uri.to_owned(), how })
     }
 
-    /// `URI[@LEVEL]` taken apart.
+    /// `URI[@WORD…]` taken apart.
     ///
     /// # Errors
     /// A message, where there is no such number.
-    pub(crate) fn split_level(text: &str) -> Result<(&str, Overview), String> {
-        level(text)
+    pub(crate) fn split(text: &str) -> Result<(&str, How), String> {
+        let (mut uri, mut how) = (text, How::default());
+        while let Some((rest, word)) = uri.rsplit_once('@') {
+            // Each kind of word once: a second one is a part of the URI.
+            if !how.take(word)? {
+                break;
+            }
+            uri = rest;
+        }
+        Ok((uri, how))
     }
 
-    /// Opens files at overviews: all of one overview at once.
-    pub(crate) fn open_all(wanted: &[(&str, Overview)]) -> swath::Result<Vec<LazyRaster>> {
+    /// Opens files: all that are opened in one way at once.
+    pub(crate) fn open_all(wanted: &[(&str, How)]) -> swath::Result<Vec<LazyRaster>> {
         let mut opened: Vec<Option<LazyRaster>> = vec![None; wanted.len()];
         while let Some(next) = opened.iter().position(Option::is_none) {
-            let overview = &wanted[next].1;
-            let alike: Vec<_> = (next..wanted.len()).filter(|index| wanted[*index].1 == *overview).collect();
-            let uris = alike.iter().map(|index| wanted[*index].0);
-            let rasters = OpenOptions::new().overview(overview.clone()).open_all(uris)?;
+            let how = &wanted[next].1;
+            let alike: Vec<_> = (next..wanted.len()).filter(|index| wanted[*index].1 == *how).collect();
+            let rasters = how.open(alike.iter().map(|index| wanted[*index].0))?;
             alike.into_iter().zip(rasters).for_each(|(index, raster)| opened[index] = Some(raster));
         }
         Ok(opened.into_iter().flatten().collect())
     }
 
     /// What it opens.
-    pub(super) fn wanted(&self) -> (&str, Overview) {
-        (&self.uri, self.overview.clone())
+    pub(super) fn wanted(&self) -> (&str, How) {
+        (&self.uri, self.how.clone())
     }
 }
 
-fn level(text: &str) -> Result<(&str, Overview), String> {
-    match text.rsplit_once('@') {
-        Some((uri, "full")) => Ok((uri, Overview::Full)),
-        Some((uri, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            let level = digits.parse().map_err(|_| format!("there is no overview {digits}"))?;
-            Ok((uri, Overview::Level(level)))
+impl How {
+    /// Notes what `word` says; whether it says anything that is not said yet.
+    fn take(&mut self, word: &str) -> Result<bool, String> {
+        let number = |digits: &str, what: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            true if !digits.is_empty() => digits.parse().map(Some).map_err(|_| format!("there is no {what} {digits}")),
+            _ => Ok(None),
+        };
+        let values = match word {
+            "scaled" => Some(Values::Scaled),
+            "valid" => Some(Values::Valid),
+            _ => None,
+        };
+        if values.is_some() && self.values.is_none() {
+            self.values = values;
+        } else if word == "sidecars" && !self.sidecars {
+            self.sidecars = true;
+        } else if word == "full" && self.overview.is_none() {
+            self.overview = Some(Overview::Full);
+        } else if let Some(level) = number(word, "overview")?.filter(|_| self.overview.is_none()) {
+            self.overview = Some(Overview::Level(level));
+        } else if let (None, Some(digits)) = (self.page, word.strip_prefix("page")) {
+            self.page = number(digits, "page")?;
+            return Ok(self.page.is_some());
+        } else {
+            return Ok(false);
         }
-        _ => Ok((text, Overview::Full)),
+        Ok(true)
+    }
+
+    fn open<'a>(&self, uris: impl Iterator<Item = &'a str>) -> swath::Result<Vec<LazyRaster>> {
+        let options = OpenOptions::new()
+            .overview(self.overview.clone().unwrap_or_default())
+            .page(self.page.unwrap_or(0))
+            .sidecars(self.sidecars)
+            .scale_offset(self.values == Some(Values::Scaled));
+        match self.values {
+            Some(Values::Valid) => options.valid_all(uris),
+            _ => options.open_all(uris),
+        }
     }
 }
 
@@ -72,20 +127,30 @@ fn level(text: &str) -> Result<(&str, Overview), String> {
 mod tests {
     use super::*;
 
+    fn at(overview: Overview) -> How {
+        How { overview: Some(overview), ..How::default() }
+    }
+
     #[test]
-    fn only_a_level_at_the_end_is_taken_off_the_uri() {
-        for (text, uri, overview) in [
-            ("a=SCL.tif", "SCL.tif", Overview::Full),
-            ("a=SCL.tif@0", "SCL.tif", Overview::Level(0)),
-            ("a=SCL.tif@12", "SCL.tif", Overview::Level(12)),
-            ("a=SCL.tif@full", "SCL.tif", Overview::Full),
-            ("a=odd@1@full", "odd@1", Overview::Full),
-            ("a=https://me@host/x.tif?a=1&b=@2x", "https://me@host/x.tif?a=1&b=@2x", Overview::Full),
-            ("a=https://host/x.tif?sig=Zm9v==@3", "https://host/x.tif?sig=Zm9v==", Overview::Level(3)),
-            ("a=x@", "x@", Overview::Full),
+    fn only_words_at_the_end_are_taken_off_the_uri() {
+        for (text, uri, how) in [
+            ("a=SCL.tif", "SCL.tif", How::default()),
+            ("a=SCL.tif@0", "SCL.tif", at(Overview::Level(0))),
+            ("a=SCL.tif@12", "SCL.tif", at(Overview::Level(12))),
+            ("a=SCL.tif@full", "SCL.tif", at(Overview::Full)),
+            ("a=odd@1@full", "odd@1", at(Overview::Full)),
+            ("a=https://me@host/x.tif?a=1&b=@2x", "https://me@host/x.tif?a=1&b=@2x", How::default()),
+            ("a=https://host/x.tif?sig=Zm9v==@3", "https://host/x.tif?sig=Zm9v==", at(Overview::Level(3))),
+            ("a=x@", "x@", How::default()),
+            ("a=x@page", "x@page", How::default()),
+            ("a=x@page1", "x", How { page: Some(1), ..How::default() }),
+            ("a=x@valid@0", "x", How { values: Some(Values::Valid), ..at(Overview::Level(0)) }),
+            ("a=x@page2@scaled", "x", How { page: Some(2), values: Some(Values::Scaled), ..How::default() }),
+            ("a=x@sidecars@1", "x", How { sidecars: true, ..at(Overview::Level(1)) }),
+            ("a=odd@valid@scaled", "odd@valid", How { values: Some(Values::Scaled), ..How::default() }),
         ] {
             let input = Input::parse(text).unwrap();
-            assert_eq!((input.uri.as_str(), input.overview), (uri, overview), "{text}");
+            assert_eq!((input.uri.as_str(), input.how), (uri, how), "{text}");
         }
     }
 

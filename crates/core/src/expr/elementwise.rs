@@ -135,6 +135,9 @@ impl LazyRaster {
 
     /// Whether each pixel is valid: not nodata, and not NaN where the raster has a nodata. All true without nodata.
     ///
+    /// It knows nothing of masks and alpha bands of files: those are opened as rasters of their own (in the façade,
+    /// `OpenOptions::valid`).
+    ///
     /// ```
     /// # use swath_core::testing::{pixels, row};
     /// assert_eq!(pixels::<bool>(&row([7_u8, 0]).with_nodata(0)?.valid()?)?, [true, false]);

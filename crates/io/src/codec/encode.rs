@@ -14,7 +14,7 @@ pub const fn levels(compression: Compression) -> Option<RangeInclusive<i32>> {
     match compression {
         Compression::Deflate => Some(1..=12),
         Compression::Zstd => Some(1..=22),
-        Compression::None | Compression::Lzw => None,
+        _ => None,
     }
 }
 
@@ -23,30 +23,31 @@ pub const fn default_level(compression: Compression) -> Option<i32> {
     match compression {
         Compression::Deflate => Some(6),
         Compression::Zstd => Some(9),
-        Compression::None | Compression::Lzw => None,
+        _ => None,
     }
 }
 
 /// The most bytes that compressing `length` bytes can give.
 pub fn bound(compression: Compression, length: usize) -> usize {
     match compression {
-        Compression::None => length,
         // A code of at most 12 bits for each byte, a clear code for every 3837 codes, an end code, padding.
         Compression::Lzw => length + length / 2 + length / 2048 + 16,
         // Stored blocks of at least 5000 bytes with 5 bytes of header each, 6 bytes of zlib: libdeflate's own bound.
         Compression::Deflate => length + 5 * (length / 5000 + 1) + 6,
         Compression::Zstd => zstd::zstd_safe::compress_bound(length),
+        // Nothing else is written.
+        _ => length,
     }
 }
 
 /// Bytes that an [`Encoder`] holds while it compresses `length` bytes, beside input and output; a bound, not exact.
 pub fn scratch(compression: Compression, level: Option<i32>, length: usize) -> usize {
     match (compression, level.unwrap_or_default()) {
-        (Compression::None, _) => 0,
         (Compression::Lzw, _) => 1 << 20,
         (Compression::Deflate, ..=9) => 1 << 20,
         (Compression::Deflate, _) => 10 << 20,
         (Compression::Zstd, level) => zstd_scratch(level, length),
+        _ => 0,
     }
 }
 
@@ -102,6 +103,7 @@ impl Encoder {
             Compression::Lzw => self.compress_lzw(input, room),
             Compression::Deflate => self.compress_deflate(level, input, room),
             Compression::Zstd => self.compress_zstd(level, input, room),
+            _ => Err("swath does not write it".into()),
         };
         let failed =
             |cause| Error::with_source(ErrorKind::Internal, format!("cannot compress with {compression}"), cause);

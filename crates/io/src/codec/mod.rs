@@ -1,44 +1,138 @@
 //! Bytes to samples and back: compression schemes and predictors; synchronous, without files.
 
+mod block;
 pub mod decode;
 pub mod encode;
+mod half;
 pub mod predictor;
+mod registry;
 
 use std::fmt;
 
-/// A TIFF compression scheme that this build reads and writes (tag 259).
+use swath_core::error::{Error, Result};
+
+pub use block::{BlockSpec, CodecTags, SampleFormat};
+pub use registry::{BlockCodec, Codecs};
+
+/// A TIFF compression scheme (tag 259).
+///
+/// Which of them a build reads depends on its features, see [`feature`](Self::feature); it writes those that
+/// [`is_writable`](Self::is_writable).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Compression {
     /// Samples as they are (1).
     None,
+    /// CCITT modified Huffman runs, rows padded to bytes (2).
+    CcittRle,
+    /// CCITT T.4, group 3 fax (3).
+    CcittFax3,
+    /// CCITT T.6, group 4 fax (4).
+    CcittFax4,
+    /// CCITT modified Huffman runs, rows padded to 16-bit words (32771).
+    CcittRleWords,
     /// LZW with TIFF's early code change (5).
     Lzw,
+    /// JPEG streams, with tables of their own or shared ones (7).
+    Jpeg,
     /// zlib streams (8, and 32946 of old files).
     Deflate,
+    /// Runs of bytes, as on a Macintosh (32773).
+    PackBits,
+    /// LERC blobs of Esri (34887, a GDAL and libtiff convention).
+    Lerc,
+    /// xz streams (34925, a GDAL and libtiff convention).
+    Lzma,
     /// Zstandard frames (50000, a GDAL and libtiff convention).
     Zstd,
+    /// WebP images (50001, a GDAL and libtiff convention).
+    WebP,
+    /// A number that only a codec which a program adds can read, see [`Codecs`].
+    Other(u16),
 }
 
 impl Compression {
-    /// The scheme of a tag value, if this build has it.
-    pub const fn from_tag(tag: u16) -> Option<Self> {
-        Some(match tag {
+    /// The scheme of a tag value, whether or not this build reads it.
+    pub const fn from_tag(tag: u16) -> Self {
+        match tag {
             1 => Self::None,
+            2 => Self::CcittRle,
+            3 => Self::CcittFax3,
+            4 => Self::CcittFax4,
             5 => Self::Lzw,
+            7 => Self::Jpeg,
             8 | 32946 => Self::Deflate,
+            32771 => Self::CcittRleWords,
+            32773 => Self::PackBits,
+            34887 => Self::Lerc,
+            34925 => Self::Lzma,
             50000 => Self::Zstd,
-            _ => return None,
-        })
+            50001 => Self::WebP,
+            other => Self::Other(other),
+        }
     }
 
     /// The tag value written for it.
     pub const fn tag(self) -> u16 {
         match self {
             Self::None => 1,
+            Self::CcittRle => 2,
+            Self::CcittFax3 => 3,
+            Self::CcittFax4 => 4,
             Self::Lzw => 5,
+            Self::Jpeg => 7,
             Self::Deflate => 8,
+            Self::CcittRleWords => 32771,
+            Self::PackBits => 32773,
+            Self::Lerc => 34887,
+            Self::Lzma => 34925,
             Self::Zstd => 50000,
+            Self::WebP => 50001,
+            Self::Other(tag) => tag,
         }
+    }
+
+    /// The feature of swath-io (and of swath) that reads it, where it is not always there.
+    pub const fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::CcittRle | Self::CcittFax3 | Self::CcittFax4 | Self::CcittRleWords => Some("ccitt"),
+            Self::Jpeg => Some("jpeg"),
+            Self::Lerc => Some("lerc"),
+            Self::Lzma => Some("lzma"),
+            Self::WebP => Some("webp"),
+            Self::None | Self::Lzw | Self::Deflate | Self::PackBits | Self::Zstd | Self::Other(_) => None,
+        }
+    }
+
+    /// Whether this build reads it.
+    pub const fn is_readable(self) -> bool {
+        match self {
+            Self::CcittRle | Self::CcittFax3 | Self::CcittFax4 | Self::CcittRleWords => cfg!(feature = "ccitt"),
+            Self::Jpeg => cfg!(feature = "jpeg"),
+            Self::Lerc => cfg!(feature = "lerc"),
+            Self::Lzma => cfg!(feature = "lzma"),
+            Self::WebP => cfg!(feature = "webp"),
+            Self::None | Self::Lzw | Self::Deflate | Self::PackBits | Self::Zstd => true,
+            Self::Other(_) => false,
+        }
+    }
+
+    /// Whether swath writes it. All that it writes is lossless.
+    pub const fn is_writable(self) -> bool {
+        matches!(self, Self::None | Self::Lzw | Self::Deflate | Self::Zstd)
+    }
+
+    /// Fails where this build does not read the scheme of tag value `tag`.
+    pub(crate) fn check_readable(self, tag: u64) -> Result<()> {
+        if self.is_readable() {
+            return Ok(());
+        }
+        Err(Error::unsupported(match self.feature() {
+            Some(feature) => format!("compression {self} ({tag}) needs the feature {feature}, which this build lacks"),
+            None => {
+                format!("compression {self} ({tag}) is not supported: a codec for it can be added by IoOptions::codecs")
+            }
+        }))
     }
 
     /// GDAL's name of any TIFF compression tag, known to this build or not.
@@ -52,13 +146,23 @@ impl Compression {
             6 => "old-style JPEG",
             7 => "JPEG",
             8 | 32946 => "DEFLATE",
+            9 | 10 => "JBIG",
+            32766 => "NeXT",
+            32771 => "CCITTRLEW",
             32773 => "PACKBITS",
+            32809 => "ThunderScan",
+            32908 => "Pixar film",
+            32909 => "PIXARLOG",
+            34661 => "JBIG",
+            34676 => "SGILOG",
+            34677 => "SGILOG24",
             34712 => "JPEG2000",
             34887 => "LERC",
+            34892 => "lossy JPEG of DNG",
             34925 => "LZMA",
             50000 => "ZSTD",
             50001 => "WEBP",
-            50002 => "JXL",
+            50002 | 52546 => "JXL",
             _ => "unknown",
         }
     }

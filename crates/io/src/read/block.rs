@@ -7,8 +7,9 @@ use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::shape::Shape;
 
 use super::level::Level;
+use super::samples::Stored;
 use crate::codec::decode::Decoder;
-use crate::codec::predictor::undo::{self, Sample};
+use crate::codec::predictor::undo::{self, Half, Sample, Triple};
 use crate::codec::{Compression, Predictor};
 
 /// Decodes a block; `bytes` are those of [`Level::range`], `scratch` is reused from block to block.
@@ -19,37 +20,59 @@ pub(super) fn decode(
     decoder: &mut Decoder,
     scratch: &mut Vec<u8>,
 ) -> Result<Chunk> {
-    let stored = level.stored_bytes(block);
-    let raw = match level.compression {
-        Compression::None => {
-            let held = bytes.len();
-            let short = || Error::corrupt(format!("it has {held} of {stored} bytes"));
-            Raw::Plain(bytes.get(..stored).ok_or_else(short)?)
+    if !level.reversed {
+        return decode_ordered(level, block, bytes, decoder, scratch);
+    }
+    let ordered = decoder.reverse(bytes);
+    let result = decode_ordered(level, block, &ordered, decoder, scratch);
+    decoder.keep(ordered);
+    result
+}
+
+fn decode_ordered(
+    level: &Level,
+    block: usize,
+    bytes: &[u8],
+    decoder: &mut Decoder,
+    scratch: &mut Vec<u8>,
+) -> Result<Chunk> {
+    let spec = level.spec(block);
+    let raw = match (&level.added, level.compression) {
+        (Some(codec), _) => {
+            decoder.decompress_by(&**codec, &spec, bytes, scratch)?;
+            raw(level, scratch)
         }
-        compression => {
-            decoder.decompress(compression, bytes, stored, scratch)?;
-            match level.predictor {
-                Predictor::None => Raw::Plain(scratch),
-                Predictor::Horizontal => Raw::Differences(scratch),
-                Predictor::FloatingPoint => Raw::Planes(scratch),
-            }
+        (None, Compression::None) => {
+            let (held, needed) = (bytes.len(), spec.rows_needed * spec.row_bytes());
+            let short = || Error::corrupt(format!("it has {held} of {needed} bytes"));
+            Raw::Plain(bytes.get(..needed).ok_or_else(short)?)
+        }
+        (None, _) => {
+            decoder.decompress(&spec, bytes, scratch)?;
+            raw(level, scratch)
         }
     };
-    let shape = level.blocks().region(block).shape;
-    let data = match level.dtype {
-        DType::U8 => pixels::<u8>(level, raw, shape),
-        DType::U16 => pixels::<u16>(level, raw, shape),
-        DType::U32 => pixels::<u32>(level, raw, shape),
-        DType::U64 => pixels::<u64>(level, raw, shape),
-        DType::I8 => pixels::<i8>(level, raw, shape),
-        DType::I16 => pixels::<i16>(level, raw, shape),
-        DType::I32 => pixels::<i32>(level, raw, shape),
-        DType::I64 => pixels::<i64>(level, raw, shape),
-        DType::F32 => pixels::<f32>(level, raw, shape),
-        DType::F64 => pixels::<f64>(level, raw, shape),
-        DType::Bool => return Err(Error::new(ErrorKind::Internal, "files have no bool samples")),
+    let little = level.little_endian || level.samples.parts > 1 && level.predictor == Predictor::Horizontal;
+    let rows = Rows { shape: level.blocks().region(block).shape, bytes: spec.row_bytes(), little };
+    let data = match (level.samples.stored, level.dtype) {
+        (Stored::Packed(bits), DType::U8) => packed::<u8>(&rows, raw, bits),
+        (Stored::Packed(bits), DType::U16) => packed::<u16>(&rows, raw, bits),
+        (Stored::Packed(bits), _) => packed::<u32>(&rows, raw, bits),
+        (Stored::Half, _) => rows.pixels::<Half>(raw),
+        (Stored::Triple, _) => rows.pixels::<Triple>(raw),
+        (Stored::Whole, DType::U8) => rows.pixels::<u8>(raw),
+        (Stored::Whole, DType::U16) => rows.pixels::<u16>(raw),
+        (Stored::Whole, DType::U32) => rows.pixels::<u32>(raw),
+        (Stored::Whole, DType::U64) => rows.pixels::<u64>(raw),
+        (Stored::Whole, DType::I8) => rows.pixels::<i8>(raw),
+        (Stored::Whole, DType::I16) => rows.pixels::<i16>(raw),
+        (Stored::Whole, DType::I32) => rows.pixels::<i32>(raw),
+        (Stored::Whole, DType::I64) => rows.pixels::<i64>(raw),
+        (Stored::Whole, DType::F32) => rows.pixels::<f32>(raw),
+        (Stored::Whole, DType::F64) => rows.pixels::<f64>(raw),
+        (Stored::Whole, DType::Bool) => return Err(Error::new(ErrorKind::Internal, "files have no bool samples")),
     };
-    Ok(Chunk::new(shape, data))
+    Ok(Chunk::new(rows.shape, data))
 }
 
 /// A decompressed block, and what was done to its rows.
@@ -59,20 +82,82 @@ enum Raw<'a> {
     Planes(&'a mut [u8]),
 }
 
-fn pixels<T: Sample + Pixel>(level: &Level, raw: Raw<'_>, shape: Shape) -> Buffer {
-    let [_, bands, rows, columns] = shape;
-    let mut out = vec![T::default(); bands * rows * columns];
-    let row_bytes = level.row_bytes();
-    let plain = if level.little_endian { undo::plain::<T, true> } else { undo::plain::<T, false> };
-    let horizontal = if level.little_endian { undo::horizontal::<T, true> } else { undo::horizontal::<T, false> };
-    match raw {
-        Raw::Plain(raw) => each_row(raw.chunks_exact(row_bytes), &mut out, rows, columns, plain),
-        Raw::Differences(raw) => each_row(raw.chunks_exact(row_bytes), &mut out, rows, columns, horizontal),
-        Raw::Planes(raw) => {
-            each_row(raw.chunks_exact_mut(row_bytes), &mut out, rows, columns, undo::floating_point::<T>);
+fn raw<'a>(level: &Level, scratch: &'a mut [u8]) -> Raw<'a> {
+    match level.predictor {
+        Predictor::None => Raw::Plain(scratch),
+        // Complex samples were differenced as numbers of all their bits, the real part the lower one: libtiff works on
+        // little-endian machines with files of either order so, and other files have not been seen.
+        Predictor::Horizontal if level.samples.parts > 1 => {
+            let spec = level.spec(0);
+            if !level.little_endian {
+                scratch.chunks_exact_mut(spec.bits as usize / 8).for_each(<[u8]>::reverse);
+            }
+            let sum = if spec.bits == 32 { undo::sum_words::<u32, true> } else { undo::sum_words::<u64, true> };
+            scratch.chunks_exact_mut(spec.row_bytes()).for_each(|row| sum(row, spec.samples));
+            Raw::Plain(scratch)
+        }
+        Predictor::Horizontal => Raw::Differences(scratch),
+        Predictor::FloatingPoint => Raw::Planes(scratch),
+    }
+}
+
+/// Pixels that a block has of the image, and the stored rows that they come from.
+struct Rows {
+    shape: Shape,
+    /// Bytes of a stored row.
+    bytes: usize,
+    little: bool,
+}
+
+impl Rows {
+    fn pixels<S: Sample<Pixel: Pixel>>(&self, raw: Raw<'_>) -> Buffer {
+        let [_, bands, rows, columns] = self.shape;
+        let mut out = vec![S::Pixel::default(); bands * rows * columns];
+        let plain = if self.little { undo::plain::<S, true> } else { undo::plain::<S, false> };
+        let horizontal = if self.little { undo::horizontal::<S, true> } else { undo::horizontal::<S, false> };
+        match raw {
+            Raw::Plain(raw) => each_row(raw.chunks_exact(self.bytes), &mut out, rows, columns, plain),
+            Raw::Differences(raw) => each_row(raw.chunks_exact(self.bytes), &mut out, rows, columns, horizontal),
+            Raw::Planes(raw) => {
+                each_row(raw.chunks_exact_mut(self.bytes), &mut out, rows, columns, undo::floating_point::<S>);
+            }
+        }
+        Buffer::from_vec(out)
+    }
+}
+
+/// Samples of `bits` bits, which no predictor was applied to.
+fn packed<T: Pixel + TryFrom<u32>>(rows: &Rows, raw: Raw<'_>, bits: u32) -> Buffer {
+    let [_, bands, height, columns] = rows.shape;
+    let mut out = vec![T::default(); bands * height * columns];
+    let raw = match raw {
+        Raw::Plain(raw) | Raw::Differences(raw) => raw,
+        Raw::Planes(raw) => raw,
+    };
+    // libtiff turns the bytes of samples of 24 bits where the file's order is not its machine's, although they are packed
+    // like others: in a big-endian file the least significant byte is first.
+    let turned = bits == 24 && !rows.little;
+    each_row(raw.chunks_exact(rows.bytes), &mut out, height, columns, |row, bands| unpack(row, bands, bits, turned));
+    Buffer::from_vec(out)
+}
+
+/// Samples of 1 to 31 bits, the most significant bit first and without gaps; `turned` where the bytes of 24 are in the
+/// other order.
+fn unpack<T: Pixel + TryFrom<u32>>(row: &[u8], bands: &mut [&mut [T]], bits: u32, turned: bool) {
+    let samples = bands.len();
+    for (index, band) in bands.iter_mut().enumerate() {
+        for (column, pixel) in band.iter_mut().enumerate() {
+            let start = (column * samples + index) * bits as usize;
+            // At most 31 bits from any bit of the first byte on: they lie in five bytes.
+            let first = start / 8;
+            let last = (start + bits as usize - 1) / 8;
+            let word = row[first..=last].iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+            let unused = (last + 1) * 8 - start - bits as usize;
+            let value = (word >> unused) as u32 & (u32::MAX >> (32 - bits));
+            let value = if turned { value.swap_bytes() >> 8 } else { value };
+            *pixel = T::try_from(value).unwrap_or_default();
         }
     }
-    Buffer::from_vec(out)
 }
 
 /// Gives every stored row that the image has, and the row of each band it goes to, to `undo`.

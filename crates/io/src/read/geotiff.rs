@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use swath_core::dtype::Scalar;
-use swath_core::error::{Error, Result};
+use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::grid::{Affine, Crs, Grid};
-use swath_core::shape::Dims;
 use tokio::task::JoinSet;
 
-use super::header::{Header, Image, Parser, Step};
-use super::info::{Info, Interleave, OverviewInfo};
+use super::header::{Header, Parser, Step};
 use super::level::Level;
+use super::levels::{self, Entry, Page, Parsed, Stored};
 use super::overview::Candidate;
 use super::source::Scratch;
-use super::{Chunks, CogSource, Overview, georeference, nodata};
+use super::{Chunks, CogSource, Info, Limits, MaskSource, Overview, ReadOptions, Validity, georeference, info};
 use crate::store::{File, Io};
 
 /// An opened GeoTIFF: directories, no pixels. A cheap handle.
@@ -33,26 +32,19 @@ use crate::store::{File, Io};
 pub struct GeoTiff(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    file: File,
-    size: u64,
-    requests: u32,
-    header: Header,
-    crs: Option<Crs>,
-    affine: Option<Affine>,
-    nodata: Option<Scalar>,
+pub(super) struct Inner {
+    /// The file, and those beside it that were asked for and are there.
+    pub(super) main: Parsed,
+    pub(super) sidecars: Vec<Parsed>,
+    /// The number of the page, and its position among the images of the header.
+    pub(super) page: usize,
+    pub(super) image: usize,
+    pub(super) crs: Option<Crs>,
+    pub(super) affine: Option<Affine>,
+    pub(super) level: Arc<Level>,
     /// The full resolution, then overviews.
-    levels: Vec<Entry>,
+    pub(super) levels: Vec<Entry>,
     scratch: Arc<Mutex<Vec<Scratch>>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    width: usize,
-    height: usize,
-    grid: Option<Arc<Grid>>,
-    /// An overview that this build cannot decode is an error when it is chosen, not before.
-    level: Result<Arc<Level>>,
 }
 
 impl GeoTiff {
@@ -63,40 +55,49 @@ impl GeoTiff {
     /// `NotFound`; `Unavailable` where the network fails for good; `Corrupt` for what is no TIFF; `Unsupported`, naming
     /// codec or sample type, for what this build cannot decode.
     pub fn open(io: &Io, uri: &str) -> Result<Self> {
-        let file = File::open(io, uri)?;
-        if file.is_direct() {
-            return crate::store::ready(Self::load(file));
-        }
-        io.wait(Self::load(file))
+        Self::open_with(io, uri, &ReadOptions::default())
     }
 
-    /// As [`open`](Self::open), on any executor.
+    /// As [`open`](Self::open), another page, with what lies beside the file, or within other limits.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
-    pub async fn open_async(io: &Io, uri: &str) -> Result<Self> {
-        Self::load(File::open(io, uri)?).await
+    /// As [`open`](Self::open); `InvalidInput` where there is no such page.
+    pub fn open_with(io: &Io, uri: &str, options: &ReadOptions) -> Result<Self> {
+        let file = File::open(io, uri)?;
+        let load = Self::load(file.clone(), options.clone());
+        if file.is_direct() {
+            return crate::store::ready(load);
+        }
+        io.wait(load)
+    }
+
+    /// As [`open_with`](Self::open_with), on any executor.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    pub async fn open_async(io: &Io, uri: &str, options: &ReadOptions) -> Result<Self> {
+        Self::load(File::open(io, uri)?, options.clone()).await
     }
 
     /// Opens several files, all at once: as long as the slowest takes, not as long as all one after the other.
     ///
     /// # Errors
-    /// As [`open`](Self::open), for the first file in the list that cannot be opened.
-    pub fn open_all<U: AsRef<str>>(io: &Io, uris: &[U]) -> Result<Vec<Self>> {
+    /// As [`open_with`](Self::open_with), for the first file in the list that cannot be opened.
+    pub fn open_all<U: AsRef<str>>(io: &Io, uris: &[U], options: &ReadOptions) -> Result<Vec<Self>> {
         let files = Self::files(io, uris)?;
         if files.iter().all(File::is_direct) {
-            return files.into_iter().map(|file| crate::store::ready(Self::load(file))).collect();
+            return files.into_iter().map(|file| crate::store::ready(Self::load(file, options.clone()))).collect();
         }
-        io.wait(Self::load_all(files))
+        io.wait(Self::load_all(files, options.clone()))
     }
 
     /// As [`open_all`](Self::open_all), on any executor.
     ///
     /// # Errors
     /// As [`open_all`](Self::open_all).
-    pub async fn open_all_async<U: AsRef<str>>(io: &Io, uris: &[U]) -> Result<Vec<Self>> {
+    pub async fn open_all_async<U: AsRef<str>>(io: &Io, uris: &[U], options: &ReadOptions) -> Result<Vec<Self>> {
         let files = Self::files(io, uris)?;
-        io.run(Self::load_all(files)).await
+        io.run(Self::load_all(files, options.clone())).await
     }
 
     fn files<U: AsRef<str>>(io: &Io, uris: &[U]) -> Result<Vec<File>> {
@@ -104,11 +105,12 @@ impl GeoTiff {
     }
 
     /// Runs on the runtime; what is dropped there stops all that it began.
-    async fn load_all(files: Vec<File>) -> Result<Vec<Self>> {
+    async fn load_all(files: Vec<File>, options: ReadOptions) -> Result<Vec<Self>> {
         let mut loads = JoinSet::new();
         let mut loaded: Vec<_> = files.iter().map(|_| Err(Error::cancelled())).collect();
         for (index, file) in files.into_iter().enumerate() {
-            loads.spawn(async move { (index, Self::load(file).await) });
+            let options = options.clone();
+            loads.spawn(async move { (index, Self::load(file, options).await) });
         }
         while let Some(ended) = loads.join_next().await {
             match ended {
@@ -120,56 +122,45 @@ impl GeoTiff {
         loaded.into_iter().collect()
     }
 
-    async fn load(file: File) -> Result<Self> {
-        let options = file.io().options();
-        let len = if file.is_direct() { options.start_bytes_local } else { options.start_bytes_remote };
-        let start = file.read_start_async(len).await?;
-        let mut requests = start.requests;
-        let mut parser = Parser::new(file.name(), start.size, start.bytes);
-        let header = loop {
-            match parser.step()? {
-                Step::Done(header) => break header,
-                Step::Need(range) => {
-                    let fetched = file.read_async(range).await?;
-                    requests += fetched.requests;
-                    parser.feed(fetched.offset, fetched.bytes);
-                }
+    async fn load(file: File, options: ReadOptions) -> Result<Self> {
+        let main = parse(file, options.page, &options.limits).await?;
+        let (mut overviews, mut mask) = (None, None);
+        if let Some(page) = Page::of(&main.header, options.page).filter(|page| options.sidecars && page.index == 0) {
+            let has_mask = page.masks.iter().any(|mask| !mask.is_reduced());
+            if page.overviews.is_empty() {
+                overviews = beside(&main.file, ".ovr", &options.limits).await?;
             }
-        };
-        Self::derive(file, start.size, requests, header)
+            if !has_mask {
+                mask = beside(&main.file, ".msk", &options.limits).await?;
+            }
+        }
+        Self::derive(main, overviews, mask, &options)
     }
 
-    fn derive(file: File, size: u64, requests: u32, header: Header) -> Result<Self> {
-        let name = file.name().to_owned();
-        let level = |image: &Image| Level::new(image, header.little_endian, size).map(Arc::new);
-        let full = &header.images[0];
-        let main = level(full).map_err(|error| Error::new(error.kind(), format!("cannot open {name}: {error}")))?;
+    fn derive(main: Parsed, overviews: Option<Parsed>, mask: Option<Parsed>, options: &ReadOptions) -> Result<Self> {
+        let name = main.file.name();
+        let limits = &options.limits;
+        let page =
+            Page::of(&main.header, options.page).ok_or_else(|| levels::no_page(name, options.page, &main.header))?;
+        let full = page.full;
         let affine = georeference::affine(&full.geo);
         let crs = georeference::crs(&full.geo);
         let grid = |width: usize, height: usize| {
-            let (x, y) = (main.width as f64 / width as f64, main.height as f64 / height as f64);
+            let (x, y) = (full.width as f64 / width as f64, full.height as f64 / height as f64);
             Some(Arc::new(Grid { crs: crs.clone(), affine: affine?.scaled(x, y), width, height }))
         };
-        let entry = |image: &Image| {
-            let (width, height) = (image.width as usize, image.height as usize);
-            Entry { width, height, grid: grid(width, height), level: level(image) }
-        };
-        let mut levels: Vec<_> =
-            header.images.iter().skip(1).filter(|image| is_overview(image, full)).map(entry).collect();
-        // GDAL's order is the file's, which is this one in all files that GDAL wrote.
-        levels.sort_by_key(|entry| std::cmp::Reverse(entry.width));
-        levels.insert(
-            0,
-            Entry {
-                width: main.width,
-                height: main.height,
-                grid: grid(main.width, main.height),
-                level: Ok(main.clone()),
-            },
-        );
-        let nodata = full.nodata.as_deref().and_then(|text| nodata::parse(text, main.dtype));
-        let scratch = Arc::default();
-        Ok(Self(Arc::new(Inner { file, size, requests, crs, affine, nodata, levels, scratch, header })))
+        let mut levels = page.entries(&main, limits, full.nodata.as_deref(), grid);
+        if let Some(beside) = &overviews {
+            levels.extend(levels::overviews_beside(beside, full, limits, grid));
+        }
+        if let Some(beside) = &mask {
+            levels::masks_beside(beside, full, limits, &mut levels);
+        }
+        let failed = |error: Error| Error::new(error.kind(), format!("cannot open {name}: {error}"));
+        let level = levels[0].pixels.level.clone().map_err(failed)?;
+        let (page, image, scratch) = (options.page, page.index, Arc::default());
+        let sidecars = overviews.into_iter().chain(mask).collect();
+        Ok(Self(Arc::new(Inner { main, sidecars, page, image, crs, affine, level, levels, scratch })))
     }
 
     /// One level of the file, in chunks.
@@ -178,34 +169,74 @@ impl GeoTiff {
     /// `InvalidInput` where there is no such level (the message lists those there are) or a chunk would be empty;
     /// `Unsupported` where this build cannot decode the overview.
     pub fn source(&self, overview: &Overview, chunks: Chunks) -> Result<CogSource> {
+        let (entry, name) = self.choose(overview)?;
+        self.samples(name, &entry.pixels, entry.grid.clone(), entry.nodata, chunks)
+    }
+
+    /// The stored mask of one level, in chunks: true where pixels are valid. None where the file has no mask at all;
+    /// see [`validity`](Self::validity) for what tells then.
+    ///
+    /// It has one band, or as many as the file where each has its own.
+    ///
+    /// # Errors
+    /// As [`source`](Self::source); `Unsupported` where the full resolution has a mask and the chosen overview has none:
+    /// nothing tells which of its pixels are valid.
+    pub fn mask(&self, overview: &Overview, chunks: Chunks) -> Result<Option<MaskSource>> {
+        let (entry, name) = self.choose(overview)?;
+        let Some(mask) = &entry.mask else {
+            return match self.0.levels[0].mask.is_some() {
+                true => Err(Error::unsupported(format!(
+                    "{name} has no mask of its own, though the full resolution has: read that one, or without mask"
+                ))),
+                false => Ok(None),
+            };
+        };
+        let name = format!("mask of {name}");
+        let samples = self.samples(name, mask, None, None, chunks)?;
+        Ok(Some(MaskSource::new(samples, entry.grid.clone())))
+    }
+
+    /// The chosen level, and what to call it.
+    fn choose(&self, overview: &Overview) -> Result<(&Entry, String)> {
         let inner = &self.0;
-        let candidate =
-            |entry: &'_ Entry| -> (usize, usize, Option<Arc<Grid>>) { (entry.width, entry.height, entry.grid.clone()) };
+        let candidate = |entry: &'_ Entry| (entry.width, entry.height, entry.grid.clone());
         let sizes: Vec<_> = inner.levels.iter().map(candidate).collect();
         let candidates: Vec<_> = sizes
             .iter()
             .map(|(width, height, grid)| Candidate { width: *width, height: *height, grid: grid.as_deref() })
             .collect();
-        let index = overview.choose(inner.file.name(), &candidates)?;
-        let entry = &inner.levels[index];
-        let name = match index {
-            0 => inner.file.name().to_owned(),
-            _ => format!("{} level {}", inner.file.name(), index - 1),
-        };
+        let mut name = inner.main.file.name().to_owned();
+        if inner.page > 0 {
+            name = format!("{name} page {}", inner.page);
+        }
+        let index = overview.choose(&name, &candidates)?;
+        if index > 0 {
+            name = format!("{name} level {}", index - 1);
+        }
+        Ok((&inner.levels[index], name))
+    }
+
+    fn samples(
+        &self,
+        name: String,
+        stored: &Stored,
+        grid: Option<Arc<Grid>>,
+        nodata: Option<Scalar>,
+        chunks: Chunks,
+    ) -> Result<CogSource> {
         let failed = |error: &Error| Error::new(error.kind(), format!("cannot open {name}: {error}"));
-        let level = entry.level.as_ref().map_err(failed)?;
-        let scratch = Arc::clone(&inner.scratch);
-        CogSource::new(name, inner.file.clone(), Arc::clone(level), entry.grid.clone(), inner.nodata, chunks, scratch)
+        let level = Arc::clone(stored.level.as_ref().map_err(failed)?);
+        CogSource::new(name, stored.file.clone(), level, grid, nodata, chunks, Arc::clone(&self.0.scratch))
     }
 
     /// The file it reads from.
     pub fn file(&self) -> &File {
-        &self.0.file
+        &self.0.main.file
     }
 
     /// Its directories, as they are.
     pub fn header(&self) -> &Header {
-        &self.0.header
+        &self.0.main.header
     }
 
     /// Where level `index` lies; 0 is the full resolution, 1 the first overview.
@@ -218,67 +249,50 @@ impl GeoTiff {
         self.0.levels.len() - 1
     }
 
+    /// What tells which of its pixels are valid.
+    pub fn validity(&self) -> Validity {
+        info::validity(&self.0)
+    }
+
     /// Everything that can be told of it without its pixels.
     pub fn info(&self) -> Info {
-        let inner = &*self.0;
-        let image = &inner.header.images[0];
-        let full = &inner.levels[0];
-        let Ok(level) = &full.level else { unreachable!("a file whose full resolution cannot be read is not opened") };
-        let chunks = Chunks::Auto.resolve(level.shape(), level.block_shape(), level.dtype);
-        let [_, bands, rows, columns] = chunks.unwrap_or(level.shape());
-        let masks = inner.header.images.iter().skip(1).filter(|image| image.is_mask()).count();
-        Info {
-            uri: inner.file.uri().to_owned(),
-            file_size: inner.size,
-            requests: inner.requests,
-            big_tiff: inner.header.big_tiff,
-            little_endian: inner.header.little_endian,
-            dims: Dims::BYX,
-            shape: level.shape(),
-            dtype: level.dtype,
-            crs: inner.crs.clone(),
-            affine: inner.affine,
-            bounds: full.grid.as_ref().map(|grid| grid.bounds()),
-            resolution: full.grid.as_ref().map(|grid| grid.resolution()),
-            pixel_is_point: georeference::is_point(&image.geo),
-            nodata: inner.nodata,
-            nodata_text: image.nodata.clone(),
-            tiled: level.tiled,
-            block: (level.block_rows, level.block_columns),
-            interleave: if level.bands > 1 && !level.planar { Interleave::Pixel } else { Interleave::Band },
-            compression: level.compression,
-            compression_tag: level.compression_tag,
-            predictor: level.predictor,
-            photometric: image.photometric,
-            extra_samples: image.extra_samples.clone(),
-            has_color_map: !image.color_map.is_empty(),
-            masks,
-            pages: inner.header.images.len() - inner.levels.len() - masks,
-            blocks: (level.blocks().len(), level.sparse_blocks()),
-            overviews: inner.levels[1..].iter().map(overview_info).collect(),
-            suggested_chunks: [bands, rows, columns],
-            gdal_metadata: image.gdal_metadata.clone(),
+        info::of(&self.0)
+    }
+}
+
+/// Reads the directories of a file.
+async fn parse(file: File, page: usize, limits: &Limits) -> Result<Parsed> {
+    let options = file.io().options();
+    let len = if file.is_direct() { options.start_bytes_local } else { options.start_bytes_remote };
+    let start = file.read_start_async(len).await?;
+    let mut requests = start.requests;
+    let mut parser = Parser::new(file.name(), start.size, start.bytes, page, limits);
+    let header = loop {
+        match parser.step()? {
+            Step::Done(header) => break header,
+            Step::Need(range) => {
+                let fetched = file.read_async(range).await?;
+                requests += fetched.requests;
+                parser.feed(fetched.offset, fetched.bytes);
+            }
         }
-    }
+    };
+    Ok(Parsed { file, size: start.size, requests, header })
 }
 
-fn overview_info(entry: &Entry) -> OverviewInfo {
-    OverviewInfo {
-        width: entry.width,
-        height: entry.height,
-        block: entry.level.as_ref().ok().map(|level| (level.block_rows, level.block_columns)),
-        resolution: entry.grid.as_ref().map(|grid| grid.resolution()),
+/// The file beside `file` whose name ends in `suffix` too; none where there is none.
+async fn beside(file: &File, suffix: &str, limits: &Limits) -> Result<Option<Parsed>> {
+    // A query belongs to the end of a URL, not of a name.
+    let uri = file.uri();
+    let is_url = uri.starts_with("http://") || uri.starts_with("https://");
+    let (path, query) = uri.split_at(uri.find('?').filter(|_| is_url).unwrap_or(uri.len()));
+    let opened = match File::open(file.io(), &format!("{path}{suffix}{query}")) {
+        Ok(file) => parse(file, 0, limits).await,
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.context(format!("cannot open {} with what lies beside it", file.name()))),
     }
-}
-
-/// Whether `image` is a smaller copy of `full`, with the same bands and samples.
-fn is_overview(image: &Image, full: &Image) -> bool {
-    let smaller = |part: u64, whole: u64| (1..=whole).contains(&part);
-    image.is_reduced()
-        && !image.is_mask()
-        && image.samples == full.samples
-        && image.bits == full.bits
-        && image.sample_format == full.sample_format
-        && smaller(image.width, full.width)
-        && smaller(image.height, full.height)
 }

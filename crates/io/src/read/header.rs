@@ -12,16 +12,14 @@ use std::ops::Range;
 use bytes::Bytes;
 use swath_core::error::{Error, Result};
 use swath_core::grid::GeoKeys;
-use tiff::decoder::{Decoder, Limits, ifd::Entry};
+use tiff::decoder::{Decoder, Limits as TiffLimits, ifd::Entry};
 use tiff::tags::{ByteOrder, IfdPointer, Tag, Type, ValueBuffer};
 use tiff::{Directory, TiffError};
 
-/// The most directories a file may have; pages of a scanned book are thousands at most.
-const DIRECTORIES_MAX: usize = 4096;
-/// The most entries a directory may have, as in libtiff; files in use have 30.
-const ENTRIES_MAX: u64 = 4096;
-/// The most sub-directories that are looked at for overviews.
-const SUB_DIRECTORIES_MAX: usize = 64;
+use super::Limits;
+use super::ghost;
+use crate::codec::CodecTags;
+
 /// Growth of further requests ends here; a larger tag array is still asked for whole.
 const REQUEST_BYTES_MAX: u64 = 1 << 20;
 
@@ -32,8 +30,10 @@ pub struct Header {
     pub big_tiff: bool,
     /// Whether numbers, samples included, have their least significant byte first.
     pub little_endian: bool,
-    /// The directories in the order of the chain, then those that the first one names in SubIFDs.
+    /// The directories in the order of the chain, then those that the first page and the chosen one name in SubIFDs.
     pub images: Vec<Image>,
+    /// Keys and values of GDAL's structural metadata, which a Cloud-Optimized GeoTIFF has between header and directories.
+    pub ghost: Vec<(String, String)>,
 }
 
 /// One directory: an image, an overview, a mask or a page. Tags as they are, with TIFF's defaults where absent.
@@ -73,16 +73,20 @@ pub struct Image {
     pub extra_samples: Vec<u64>,
     /// Red, green and blue of each value, one after the other, as 16-bit values (320).
     pub color_map: Vec<u16>,
+    /// Tags that codecs need (292, 293, 347, 50674).
+    pub codec: CodecTags,
     /// Georeference tags.
     pub geo: Geo,
     /// GDAL_NODATA (42113), trimmed.
     pub nodata: Option<String>,
     /// GDAL_METADATA, XML (42112).
     pub gdal_metadata: Option<String>,
+    /// What describes the image and changes no pixel; empty for overviews and masks.
+    pub about: About,
     /// Offsets of sub-directories (330).
     pub sub_directories: Vec<u64>,
-    /// Whether it came from SubIFDs.
-    pub is_sub: bool,
+    /// The position among [`Header::images`] of the image that names it in SubIFDs; none for those of the chain.
+    pub sub_of: Option<usize>,
 }
 
 impl Image {
@@ -93,8 +97,23 @@ impl Image {
 
     /// Whether it is a mask of another image.
     pub const fn is_mask(&self) -> bool {
-        self.subfile_type & 4 != 0 || self.photometric == 4
+        self.subfile_type & 4 != 0
     }
+
+    /// Whether it is an image of its own: neither of the two.
+    pub const fn is_page(&self) -> bool {
+        !self.is_reduced() && !self.is_mask()
+    }
+}
+
+/// Positions of the pages among `images`: the first image, those of the chain that are images of their own, then those
+/// among the SubIFDs of the first.
+pub(super) fn pages(images: &[Image]) -> impl Iterator<Item = usize> + '_ {
+    let of = move |parent: Option<usize>| {
+        let own = move |(index, image): &(usize, &Image)| image.sub_of == parent && (image.is_page() || *index == 0);
+        images.iter().enumerate().filter(own).map(|(index, _)| index)
+    };
+    of(None).chain(of(Some(0)))
 }
 
 /// Georeference tags as they are; empty where absent.
@@ -109,6 +128,27 @@ pub struct Geo {
     /// GeoKeys (34735 to 34737).
     pub keys: GeoKeys,
 }
+
+/// Tags that tell of an image and its making. One that cannot be read is left out, as libtiff does: no pixel needs it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct About {
+    /// Texts by tag, such as ImageDescription (270), Software (305) and DateTime (306).
+    pub texts: Vec<(u16, String)>,
+    /// Pixels per unit along x (282) and y (283), as libtiff rounds them to single precision.
+    pub resolution: [Option<f32>; 2],
+    /// The unit of those: 1 none, 2 inch, 3 cm (296).
+    pub resolution_unit: Option<u64>,
+    /// MinSampleValue (280) and MaxSampleValue (281).
+    pub sample_range: [Option<u64>; 2],
+    /// RPCCoefficientTag (50844): error bias and random error, then offsets, scales and coefficients.
+    pub rpc: Vec<f64>,
+    /// XMP packet (700).
+    pub xmp: Option<String>,
+}
+
+/// Tags of [`About::texts`], in the order in which they are read: name, description, software, date, artist, host,
+/// copyright, and DGIWG's GEO_METADATA and TIFF_RSID.
+const TEXTS: [u16; 9] = [269, 270, 305, 306, 315, 316, 33432, 50909, 50908];
 
 /// What a [`Parser`] came to.
 #[derive(Debug)]
@@ -128,7 +168,11 @@ pub struct Parser {
     images: Vec<Image>,
     /// Where the next directory of the chain is, 0 at its end.
     next: u64,
-    subs: Vec<u64>,
+    /// The page whose sub-directories are wanted beside those of the first.
+    page: usize,
+    /// Sub-directories that are still to be read, and whose they are; none before the chain's end is reached.
+    subs: Option<Vec<(usize, u64)>>,
+    limits: Limits,
     seen: BTreeSet<u64>,
     /// Bytes of tags that may still be read: all of them lie in the file, once.
     budget: u64,
@@ -136,8 +180,9 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// A parser of the file `name` of `size` bytes, whose first bytes are `start`.
-    pub fn new(name: &str, size: u64, start: Bytes) -> Self {
+    /// A parser of the file `name` of `size` bytes, whose first bytes are `start`. The sub-directories of page `page` are
+    /// read, and those of the first.
+    pub fn new(name: &str, size: u64, start: Bytes, page: usize, limits: &Limits) -> Self {
         let request_bytes = (start.len() as u64).saturating_mul(2).max(1 << 10);
         let pieces = Pieces { size, pieces: vec![(0, start)] };
         Self {
@@ -146,9 +191,11 @@ impl Parser {
             prelude: None,
             images: Vec::new(),
             next: 0,
-            subs: Vec::new(),
+            page,
+            subs: None,
+            limits: limits.clone(),
             seen: BTreeSet::new(),
-            budget: size.saturating_add(64 << 10),
+            budget: size.saturating_add(64 << 10).min(limits.tag_bytes),
             request_bytes,
         }
     }
@@ -188,38 +235,60 @@ impl Parser {
         };
         while self.next != 0 && !self.seen.contains(&self.next) {
             let (image, next) = self.directory(prelude, self.next)?;
-            if self.images.is_empty() {
-                self.subs = image.sub_directories.iter().take(SUB_DIRECTORIES_MAX).rev().copied().collect();
-            }
             self.accept(image)?;
             self.seen.insert(self.next);
             self.next = next;
         }
-        while let Some(offset) = self.subs.last().copied() {
-            if offset != 0 && !self.seen.contains(&offset) {
-                let (image, _) = self.directory(prelude, offset)?;
-                self.accept(Image { is_sub: true, ..image })?;
-                self.seen.insert(offset);
-            }
-            self.subs.pop();
-        }
         if self.images.is_empty() {
             return Err(bad("it has no image"));
         }
-        let images = std::mem::take(&mut self.images);
-        Ok(Header { big_tiff: prelude.big_tiff, little_endian: prelude.little_endian, images })
+        let mut subs = match self.subs.take() {
+            Some(subs) => subs,
+            None => self.sub_directories(),
+        };
+        while let Some((parent, offset)) = subs.last().copied() {
+            if offset != 0 && !self.seen.contains(&offset) {
+                let (image, _) = match self.directory(prelude, offset) {
+                    Ok(read) => read,
+                    Err(stop) => {
+                        self.subs = Some(subs);
+                        return Err(stop);
+                    }
+                };
+                self.accept(Image { sub_of: Some(parent), ..image })?;
+                self.seen.insert(offset);
+            }
+            subs.pop();
+        }
+        let Prelude { big_tiff, little_endian, .. } = prelude;
+        let start = self.pieces.at(0).unwrap_or_default();
+        let ghost = ghost::parse(start, big_tiff);
+        Ok(Header { big_tiff, little_endian, images: std::mem::take(&mut self.images), ghost })
+    }
+
+    /// The last first, as they are taken from the end.
+    fn sub_directories(&self) -> Vec<(usize, u64)> {
+        let page = pages(&self.images).nth(self.page).filter(|page| *page != 0);
+        let of = |index: usize| {
+            let offsets = self.images[index].sub_directories.iter().take(self.limits.sub_directories);
+            offsets.map(move |offset| (index, *offset))
+        };
+        let mut subs: Vec<_> = of(0).chain(page.into_iter().flat_map(of)).collect();
+        subs.reverse();
+        subs
     }
 
     fn accept(&mut self, image: Image) -> Result<(), Stop> {
-        if self.images.len() >= DIRECTORIES_MAX {
-            return Err(bad(format!("it has more than {DIRECTORIES_MAX} directories")));
+        let most = self.limits.directories;
+        if self.images.len() >= most {
+            return Err(bad(format!("it has more than {most} directories")));
         }
         self.images.push(image);
         Ok(())
     }
 
     fn directory(&mut self, prelude: Prelude, offset: u64) -> Result<(Image, u64), Stop> {
-        let directory = read_directory(&self.pieces, prelude, offset)?;
+        let directory = read_directory(&self.pieces, prelude, offset, self.limits.entries)?;
         let next = directory.next().map_or(0, |pointer| pointer.0);
         let mut tags = Tags::new(&self.pieces, prelude, &directory, self.budget)?;
         let image = tags.image()?;
@@ -290,12 +359,12 @@ fn unsigned(bytes: &[u8], little_endian: bool) -> u64 {
 
 /// Reads the table of a directory. The tags' values are read by the `tiff` crate; the table is not, as tiff 0.11 loses
 /// its place in a BigTIFF after an entry of a type it does not know, and loops over any count of entries.
-fn read_directory(pieces: &Pieces, prelude: Prelude, offset: u64) -> Result<Directory, Stop> {
+fn read_directory(pieces: &Pieces, prelude: Prelude, offset: u64, entries_max: u64) -> Result<Directory, Stop> {
     let Prelude { big_tiff, .. } = prelude;
     let (count_size, entry_size, offset_size) = if big_tiff { (8, 20, 8) } else { (2, 12, 4) };
     let at = |what: u64| offset.checked_add(what).ok_or_else(|| bad("a directory lies beyond the end of the file"));
     let count = prelude.unsigned(&pieces.bytes(offset, count_size)?);
-    if count > ENTRIES_MAX {
+    if count > entries_max {
         return Err(bad(format!("the directory at byte {offset} claims {count} entries")));
     }
     let table = pieces.bytes(at(count_size)?, count * entry_size)?;
@@ -333,7 +402,7 @@ impl<'a> Tags<'a> {
         // The sizes of all values are checked here, before they are read.
         let mut decoder = Decoder::new(reader)
             .map_err(|error| bad(format!("the stand-in cannot be read: {error}")))?
-            .with_limits(Limits::unlimited());
+            .with_limits(TiffLimits::unlimited());
         decoder.inner().stand_in = None;
         Ok(Self { decoder, directory, size: pieces.size, budget })
     }
@@ -346,7 +415,8 @@ impl<'a> Tags<'a> {
         if bytes > self.size {
             return Err(beyond());
         }
-        let budget = self.budget.checked_sub(bytes).ok_or_else(|| bad("its tags are larger than the file"))?;
+        let budget =
+            self.budget.checked_sub(bytes).ok_or_else(|| bad("its tags are larger than the file, or than allowed"))?;
         let mut value = ValueBuffer::empty(entry.field_type());
         let result = self.decoder.read_directory_tags(self.directory).find_tag_buf(name, &mut value);
         match (result, self.decoder.inner().missing.take()) {
@@ -358,6 +428,15 @@ impl<'a> Tags<'a> {
         self.budget = budget;
         value.set_byte_order(ByteOrder::native());
         Ok(Some(value))
+    }
+
+    /// Bytes as they are; empty where the tag is absent or has another type.
+    fn bytes(&mut self, tag: u16) -> Result<Vec<u8>, Stop> {
+        let Some(value) = self.value(tag)? else { return Ok(Vec::new()) };
+        Ok(match value.data_type() {
+            Type::BYTE | Type::UNDEFINED => value.as_bytes().to_vec(),
+            _ => Vec::new(),
+        })
     }
 
     /// Unsigned numbers; empty where the tag is absent or has another type.
@@ -398,14 +477,54 @@ impl<'a> Tags<'a> {
         Ok(Some(String::from_utf8_lossy(text).into_owned()))
     }
 
+    /// Quotients; 0 where the denominator is, as in libtiff.
+    fn rational(&mut self, tag: u16) -> Result<Option<f32>, Stop> {
+        let Some(value) = self.value(tag)? else { return Ok(None) };
+        let bytes = value.as_bytes();
+        let quotient = |above: f64, below: f64| if below == 0.0 { 0.0 } else { (above / below) as f32 };
+        Ok(match value.data_type() {
+            Type::RATIONAL => bytes.as_chunks().0.first().map(|[a, b, c, d, e, f, g, h]| {
+                let above = u32::from_ne_bytes([*a, *b, *c, *d]);
+                quotient(above.into(), u32::from_ne_bytes([*e, *f, *g, *h]).into())
+            }),
+            Type::FLOAT => bytes.as_chunks().0.first().map(|b| f32::from_ne_bytes(*b)),
+            _ => None,
+        })
+    }
+
+    fn about(&mut self) -> Result<About, Stop> {
+        let mut about = About::default();
+        for tag in TEXTS {
+            if let Some(text) = present(self.text(tag))?.flatten() {
+                about.texts.push((tag, text));
+            }
+        }
+        about.resolution = [present(self.rational(282))?.flatten(), present(self.rational(283))?.flatten()];
+        about.resolution_unit = present(self.numbers(296))?.and_then(|values| values.first().copied());
+        let first = |values: Option<Vec<u64>>| values.and_then(|values| values.first().copied());
+        about.sample_range = [first(present(self.numbers(280))?), first(present(self.numbers(281))?)];
+        about.rpc = present(self.doubles(50844))?.unwrap_or_default();
+        about.xmp = present(self.text(700))?.flatten();
+        Ok(about)
+    }
+
     fn image(&mut self) -> Result<Image, Stop> {
+        // The old tag 255 has other numbers: 2 for reduced, 3 for a page.
+        let subfile_type = match (self.numbers(254)?.first(), self.number(255, 0)?) {
+            (Some(kind), _) => *kind as u32,
+            (None, 2) => 1,
+            (None, 3) => 2,
+            (None, _) => 0,
+        };
+        // Overviews and masks are described by what they belong to.
+        let about = if subfile_type & 5 == 0 { self.about()? } else { About::default() };
         let tile = match (self.number(322, 0)?, self.number(323, 0)?) {
             (0, 0) => None,
             tile => Some(tile),
         };
         let (offsets, counts) = if tile.is_some() { (324, 325) } else { (273, 279) };
         Ok(Image {
-            subfile_type: self.number(254, 0)? as u32,
+            subfile_type,
             width: self.number(256, 0)?,
             height: self.number(257, 0)?,
             samples: self.number(277, 1)?,
@@ -422,6 +541,12 @@ impl<'a> Tags<'a> {
             counts: self.numbers(counts)?,
             extra_samples: self.numbers(338)?,
             color_map: self.shorts(320)?,
+            codec: CodecTags {
+                jpeg_tables: self.bytes(347)?,
+                t4_options: self.number(292, 0)? as u32,
+                t6_options: self.number(293, 0)? as u32,
+                lerc_parameters: self.numbers(50674)?.into_iter().map(|value| value as u32).collect(),
+            },
             geo: Geo {
                 pixel_scale: self.doubles(33550)?,
                 tie_points: self.doubles(33922)?,
@@ -434,9 +559,19 @@ impl<'a> Tags<'a> {
             },
             nodata: self.text(42113)?.map(|text| text.trim().to_owned()),
             gdal_metadata: self.text(42112)?,
+            about,
             sub_directories: self.numbers(330)?,
-            is_sub: false,
+            sub_of: None,
         })
+    }
+}
+
+/// None for what cannot be read; bytes that are missing must be fetched all the same.
+fn present<T>(read: Result<T, Stop>) -> Result<Option<T>, Stop> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(Stop::Bad(_)) => Ok(None),
+        Err(missing) => Err(missing),
     }
 }
 

@@ -1,13 +1,15 @@
 //! One level of a file, checked: after this, arithmetic on its numbers cannot overflow and its blocks can be addressed.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use swath_core::dtype::DType;
 use swath_core::error::{Error, Result};
 use swath_core::shape::{ChunkGrid, Shape, check_addressable};
 
 use super::header::Image;
-use crate::codec::{Compression, Predictor};
+use super::samples::{Samples, Stored};
+use crate::codec::{BlockCodec, BlockSpec, CodecTags, Codecs, Compression, Predictor, SampleFormat};
 
 /// The most bytes of one decoded block; libtiff's limit too.
 const BLOCK_BYTES_MAX: usize = i32::MAX as usize;
@@ -19,11 +21,19 @@ const BANDS_MAX: u64 = u16::MAX as u64;
 pub(super) struct Level {
     pub(super) width: usize,
     pub(super) height: usize,
+    /// Bands that it gives: one for each sample of a pixel, two for complex ones.
     pub(super) bands: usize,
     pub(super) dtype: DType,
+    pub(super) samples: Samples,
     pub(super) compression: Compression,
     pub(super) compression_tag: u16,
+    /// The codec that a program added for its compression.
+    pub(super) added: Option<Arc<dyn BlockCodec>>,
     pub(super) predictor: Predictor,
+    /// Whether the bits of its bytes are in the other order, and no codec puts them right.
+    pub(super) reversed: bool,
+    pub(super) photometric: u64,
+    tags: Arc<CodecTags>,
     pub(super) little_endian: bool,
     /// Whether each band has blocks of its own.
     pub(super) planar: bool,
@@ -39,15 +49,22 @@ pub(super) struct Level {
 
 impl Level {
     /// Checks `image`, of a file of `file_size` bytes; messages are to follow `cannot open URI: `.
-    pub(super) fn new(image: &Image, little_endian: bool, file_size: u64) -> Result<Self> {
-        let dtype = dtype(image)?;
-        let (compression, predictor) = codec(image, dtype)?;
-        check_colors(image)?;
+    pub(super) fn new(image: &Image, little_endian: bool, file_size: u64, codecs: &Codecs) -> Result<Self> {
+        let samples = Samples::of(image)?;
+        let dtype = samples.dtype;
+        let compression_tag = u16::try_from(image.compression).unwrap_or(0);
+        let compression = Compression::from_tag(compression_tag);
+        let added = codecs.get(compression_tag).cloned();
+        if added.is_none() {
+            compression.check_readable(image.compression)?;
+        }
+        let predictor = predictor(image, compression, &samples)?;
+        check_colors(image, compression)?;
         let (width, height) = (length(image.width, "columns")?, length(image.height, "rows")?);
         if !(1..=BANDS_MAX).contains(&image.samples) {
             return Err(Error::corrupt(format!("it claims {} bands", image.samples)));
         }
-        let bands = image.samples as usize;
+        let bands = image.samples as usize * samples.parts;
         let planar = match image.planar {
             1 => false,
             2 => true,
@@ -65,11 +82,17 @@ impl Level {
             height,
             bands,
             dtype,
+            samples,
             compression,
-            compression_tag: image.compression as u16,
+            compression_tag,
+            added,
             predictor,
+            // As libtiff: a JPEG stream is never reversed, all others are.
+            reversed: image.fill_order == 2 && compression != Compression::Jpeg,
+            photometric: image.photometric,
+            tags: Arc::new(image.codec.clone()),
             little_endian,
-            planar: planar && bands > 1,
+            planar: planar && image.samples > 1,
             tiled: image.tile.is_some(),
             block_rows,
             block_columns,
@@ -83,8 +106,9 @@ impl Level {
 
     fn check_blocks(&self) -> Result<()> {
         let [_, bands, rows, columns] = self.block_shape();
-        let bytes =
-            [bands, rows, columns].iter().try_fold(self.dtype.size(), |bytes, length| bytes.checked_mul(*length));
+        // A packed sample takes no more bits than the pixel that it becomes.
+        let size = self.dtype.size().max(self.samples.bits as usize / self.samples.parts / 8);
+        let bytes = [bands, rows, columns].iter().try_fold(size, |bytes, length| bytes.checked_mul(*length));
         if bytes.is_none_or(|bytes| bytes > BLOCK_BYTES_MAX) {
             return Err(Error::unsupported(format!(
                 "blocks of {rows} × {columns} pixels and {bands} bands are larger than {BLOCK_BYTES_MAX} bytes"
@@ -113,7 +137,8 @@ impl Level {
 
     /// Lengths of a block's axes; edge blocks are cut to the image.
     pub(super) const fn block_shape(&self) -> Shape {
-        [1, if self.planar { 1 } else { self.bands }, self.block_rows, self.block_columns]
+        let bands = if self.planar { self.samples.parts } else { self.bands };
+        [1, bands, self.block_rows, self.block_columns]
     }
 
     /// The grid of blocks: numbered as TIFF numbers them, planes one after the other.
@@ -129,20 +154,43 @@ impl Level {
         }
     }
 
-    /// Bytes of a decoded row of a block, all its bands.
-    pub(super) fn row_bytes(&self) -> usize {
+    /// What a codec is told of a block.
+    pub(super) fn spec(&self, block: usize) -> BlockSpec<'_> {
         let [_, bands, _, columns] = self.block_shape();
-        bands * columns * self.dtype.size()
+        let Samples { bits, format, parts, .. } = self.samples;
+        BlockSpec {
+            compression: self.compression,
+            rows: self.stored_rows(block),
+            rows_needed: self.blocks().region(block).shape[2],
+            columns,
+            samples: bands / parts,
+            bits,
+            format,
+            photometric: self.photometric,
+            little_endian: self.little_endian,
+            tags: &self.tags,
+        }
     }
 
-    /// Bytes of a decoded block as it is stored.
+    /// Bytes of a decompressed block as it is stored.
     pub(super) fn stored_bytes(&self, block: usize) -> usize {
-        self.stored_rows(block) * self.row_bytes()
+        self.spec(block).bytes()
     }
 
-    /// Bytes of the largest decoded block.
+    /// Bytes of the largest decompressed block.
     pub(super) fn block_bytes(&self) -> usize {
-        self.block_rows * self.row_bytes()
+        BlockSpec { rows: self.block_rows, ..self.spec(0) }.bytes()
+    }
+
+    /// Whether the file holds pixels as blocks of a file that swath writes may hold them.
+    pub(super) fn is_plain(&self) -> bool {
+        let Samples { stored, parts, .. } = self.samples;
+        // A predictor of complex samples works on both parts at once, others on each.
+        stored == Stored::Whole
+            && parts == 1
+            && !self.reversed
+            && self.added.is_none()
+            && self.compression.is_writable()
     }
 
     /// Where a block's bytes lie; none for a sparse block.
@@ -169,10 +217,12 @@ impl Level {
     /// Whether the stored bytes of a block are those that any file of its layout could hold.
     pub(super) fn is_portable(&self, block: usize, stored: &[u8]) -> bool {
         match self.compression {
+            _ if !self.is_plain() => false,
             Compression::None => stored.len() == self.stored_bytes(block),
             // Old LZW has another order of bits; streams of today's begin with a clear code.
             Compression::Lzw => stored.first() == Some(&0x80),
             Compression::Deflate | Compression::Zstd => true,
+            _ => false,
         }
     }
 
@@ -201,58 +251,35 @@ fn length(value: u64, what: &str) -> Result<usize> {
     fits.then_some(value as usize).ok_or_else(|| Error::corrupt(format!("it claims {value} {what}")))
 }
 
-fn dtype(image: &Image) -> Result<DType> {
-    let uniform = |values: &[u64]| values.first().copied().filter(|first| values.iter().all(|value| value == first));
-    let (Some(bits), Some(format)) = (uniform(&image.bits), uniform(&image.sample_format)) else {
-        return Err(Error::unsupported("bands of different sample types are not supported"));
-    };
-    Ok(match (format, bits) {
-        // 4 is "undefined": read as unsigned, as GDAL does.
-        (1 | 4, 8) => DType::U8,
-        (1 | 4, 16) => DType::U16,
-        (1 | 4, 32) => DType::U32,
-        (1 | 4, 64) => DType::U64,
-        (2, 8) => DType::I8,
-        (2, 16) => DType::I16,
-        (2, 32) => DType::I32,
-        (2, 64) => DType::I64,
-        (3, 32) => DType::F32,
-        (3, 64) => DType::F64,
-        (5 | 6, bits) => return Err(Error::unsupported(format!("complex samples of {bits} bits are not supported"))),
-        (3, bits) => return Err(Error::unsupported(format!("float samples of {bits} bits are not supported"))),
-        (1 | 2 | 4, bits) => return Err(Error::unsupported(format!("samples of {bits} bits are not supported"))),
-        (format, _) => return Err(Error::corrupt(format!("its sample format is {format}"))),
-    })
-}
-
-fn codec(image: &Image, dtype: DType) -> Result<(Compression, Predictor)> {
-    let tag = u16::try_from(image.compression).unwrap_or(0);
-    let compression = Compression::from_tag(tag).ok_or_else(|| {
-        let name = Compression::tag_name(tag);
-        Error::unsupported(format!("compression {name} ({}) is not supported", image.compression))
-    })?;
-    if image.fill_order == 2 {
-        return Err(Error::unsupported("reversed bit order (fill order 2) is not supported"));
+/// The predictor, which libtiff looks at for LZW, Deflate, ZSTD and LZMA alone.
+fn predictor(image: &Image, compression: Compression, samples: &Samples) -> Result<Predictor> {
+    if !matches!(compression, Compression::Lzw | Compression::Deflate | Compression::Zstd | Compression::Lzma) {
+        return Ok(Predictor::None);
     }
-    // libtiff does not look at the predictor of uncompressed files.
-    if compression == Compression::None {
-        return Ok((compression, Predictor::None));
-    }
-    let predictor = u16::try_from(image.predictor).ok().and_then(Predictor::from_tag);
-    match predictor {
-        Some(Predictor::FloatingPoint) if !dtype.is_float() => {
-            Err(Error::unsupported(format!("predictor 3 (floating point) with {dtype} samples is not supported")))
-        }
-        Some(predictor) => Ok((compression, predictor)),
+    let Samples { format, bits, .. } = *samples;
+    match u16::try_from(image.predictor).ok().and_then(Predictor::from_tag) {
         None => Err(Error::unsupported(format!("predictor {} is not supported", image.predictor))),
+        Some(Predictor::Horizontal) if !matches!(bits, 8 | 16 | 32 | 64) => {
+            Err(Error::unsupported(format!("predictor 2 (horizontal) with samples of {bits} bits is not supported")))
+        }
+        Some(Predictor::FloatingPoint) if format != SampleFormat::Float => {
+            let dtype = samples.dtype;
+            let complex = if format.is_complex() { "complex " } else { "" };
+            Err(Error::unsupported(format!(
+                "predictor 3 (floating point) with {complex}{dtype} samples is not supported"
+            )))
+        }
+        Some(predictor) => Ok(predictor),
     }
 }
 
-/// Colour models whose samples are not one number per band and pixel, or mean nothing without conversion.
-fn check_colors(image: &Image) -> Result<()> {
+/// Colour models whose samples mean nothing without a conversion that swath does not do.
+fn check_colors(image: &Image, compression: Compression) -> Result<()> {
     let name = match image.photometric {
+        // GDAL converts them.
         5 => "CMYK",
-        6 => "YCbCr",
+        // JPEG's are converted, and planes are bands as they are.
+        6 if compression != Compression::Jpeg => "YCbCr",
         8 => "CIE L*a*b*",
         9 => "ICC L*a*b*",
         10 => "ITU L*a*b*",
@@ -290,24 +317,39 @@ mod tests {
     }
 
     fn level(image: &Image) -> Result<Level> {
-        Level::new(image, true, 2000)
+        Level::new(image, true, 2000, &Codecs::new())
     }
 
     #[test]
     fn what_this_build_cannot_do_is_named_with_its_number() {
         for (image, message) in [
-            (Image { compression: 7, ..image() }, "compression JPEG (7) is not supported"),
-            (Image { compression: 70_000, ..image() }, "compression unknown (70000) is not supported"),
+            (
+                Image { compression: 34712, ..image() },
+                "compression JPEG2000 (34712) is not supported: a codec for it can be added by IoOptions::codecs",
+            ),
+            (
+                Image { compression: 70_000, ..image() },
+                "compression unknown (70000) is not supported: a codec for it can be added by IoOptions::codecs",
+            ),
             (Image { predictor: 5, ..image() }, "predictor 5 is not supported"),
             (Image { predictor: 3, ..image() }, "predictor 3 (floating point) with u8 samples is not supported"),
-            (Image { bits: vec![12], ..image() }, "samples of 12 bits are not supported"),
             (
-                Image { bits: vec![64], sample_format: vec![6], ..image() },
-                "complex samples of 64 bits are not supported",
+                Image { bits: vec![12], predictor: 2, ..image() },
+                "predictor 2 (horizontal) with samples of 12 bits is not supported",
+            ),
+            (
+                Image { bits: vec![64], sample_format: vec![6], predictor: 3, ..image() },
+                "predictor 3 (floating point) with complex f32 samples is not supported",
+            ),
+            (Image { bits: vec![33], ..image() }, "samples of 33 bits are not supported"),
+            (Image { bits: vec![0], ..image() }, "samples of 0 bits are not supported"),
+            (Image { bits: vec![8], sample_format: vec![3], ..image() }, "float samples of 8 bits are not supported"),
+            (
+                Image { bits: vec![16], sample_format: vec![5], ..image() },
+                "complex samples of 16 bits are not supported",
             ),
             (Image { bits: vec![8, 16], ..image() }, "bands of different sample types are not supported"),
             (Image { photometric: 6, ..image() }, "the color model YCbCr (6) is not supported"),
-            (Image { fill_order: 2, ..image() }, "reversed bit order (fill order 2) is not supported"),
         ] {
             let error = level(&image).unwrap_err();
             assert_eq!((error.kind(), error.message()), (ErrorKind::Unsupported, message));

@@ -18,7 +18,7 @@ use super::Chunks;
 use super::block;
 use super::level::Level;
 use crate::codec::Compression;
-use crate::codec::decode::Decoder;
+use crate::codec::decode::{self, Decoder};
 use crate::store::File;
 
 /// Buffers larger than this are not kept for the next block.
@@ -154,15 +154,18 @@ impl ChunkSource for CogSource {
     }
 
     fn decode_scratch(&self) -> u64 {
-        match self.level.compression {
+        let bytes = self.level.block_bytes();
+        let reversed = if self.level.reversed { bytes } else { 0 };
+        let decompressed = match self.level.compression {
             Compression::None => 0,
-            _ => self.level.block_bytes() as u64,
-        }
+            compression => bytes + decode::scratch(compression, bytes),
+        };
+        (decompressed + reversed) as u64
     }
 
     fn layout(&self) -> Option<Layout> {
         let Level { block_rows, block_columns, compression, .. } = *self.level;
-        let writable = self.level.tiled && block_rows % 16 == 0 && block_columns % 16 == 0;
+        let writable = self.level.is_plain() && self.level.tiled && block_rows % 16 == 0 && block_columns % 16 == 0;
         writable.then_some(Layout {
             block: (block_rows, block_columns),
             pixel_interleaved: !self.level.planar,

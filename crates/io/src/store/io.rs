@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 
 use super::host::Host;
 use super::http;
+use crate::codec::Codecs;
 
 /// Limits of an [`Io`].
 ///
@@ -47,6 +48,8 @@ pub struct IoOptions {
     pub start_bytes_local: u64,
     /// The largest object that is fetched whole from a server which ignores byte ranges: 64 MiB.
     pub whole_bytes_max: u64,
+    /// Codecs beside those of this build, by compression number: none.
+    pub codecs: Codecs,
 }
 
 impl Default for IoOptions {
@@ -60,6 +63,7 @@ impl Default for IoOptions {
             start_bytes_remote: 32 << 10,
             start_bytes_local: 64 << 10,
             whole_bytes_max: 64 << 20,
+            codecs: Codecs::new(),
         }
     }
 }

@@ -55,6 +55,12 @@ impl Format {
         let block = options.block.unwrap_or(base.block);
         let interleave = options.interleave.unwrap_or(base.interleave);
         let compression = options.compression.unwrap_or(base.compression);
+        if !compression.is_writable() {
+            let tag = compression.tag();
+            return Err(Error::invalid(format!(
+                "compression {compression} ({tag}) is read, but not written: use none, LZW, Deflate or ZSTD"
+            )));
+        }
         let followed = base.predictor.filter(|_| compression == base.compression);
         let format = Self {
             block,
@@ -174,7 +180,7 @@ impl Base {
         let fits = is_tile(layout.block)
             && block_bytes(layout.block, together, dtype).is_some_and(|bytes| bytes <= BLOCK_BYTES_MAX);
         // Every scheme that this build writes is lossless.
-        let compression = Compression::from_tag(layout.compression).filter(|_| fits)?;
+        let compression = Some(Compression::from_tag(layout.compression)).filter(|one| fits && one.is_writable())?;
         Some(Self {
             block: layout.block,
             interleave: if layout.pixel_interleaved { Interleave::Pixel } else { Interleave::Band },

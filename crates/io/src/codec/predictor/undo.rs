@@ -3,14 +3,30 @@
 //! One pass does all three: byte order, predictor and de-interleaving, so that a block's bytes are read once. Typed
 //! accumulators undo predictor 2 several times faster than sums over byte slices.
 
-/// A sample of any dtype that files have.
+use crate::codec::half::{of_half, of_triple};
+
+/// A kind of samples that files have, of whole bytes.
 pub trait Sample: Copy {
     /// The unsigned integer of its size, in which differences wrap.
     type Word: Word;
+    /// The dtype of its pixels.
+    type Pixel: Copy;
 
-    /// The sample of these bits.
-    fn of_word(word: Self::Word) -> Self;
+    /// The pixel of these bits.
+    fn of_word(word: Self::Word) -> Self::Pixel;
 }
+
+/// Floats of 16 bits, widened.
+#[derive(Debug, Clone, Copy)]
+pub struct Half;
+
+/// Floats of 24 bits, widened.
+#[derive(Debug, Clone, Copy)]
+pub struct Triple;
+
+/// The bits of a [`Triple`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Word24(u32);
 
 /// An unsigned integer as the bytes of a file give it.
 pub trait Word: Copy + Default {
@@ -24,9 +40,12 @@ pub trait Word: Copy + Default {
     /// The number of the first [`SIZE`](Self::SIZE) bytes.
     fn read<const LITTLE: bool>(bytes: &[u8]) -> Self;
 
+    /// Puts the number to the first [`SIZE`](Self::SIZE) bytes.
+    fn write<const LITTLE: bool>(self, bytes: &mut [u8]);
+
     /// Fills `out` with every `step`-th word from `first` on, of words whose bytes lie in planes: all most significant
     /// bytes first.
-    fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T]);
+    fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T::Pixel]);
 }
 
 macro_rules! word {
@@ -47,7 +66,13 @@ macro_rules! word {
             }
 
             #[inline(always)]
-            fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T]) {
+            fn write<const LITTLE: bool>(self, bytes: &mut [u8]) {
+                let word = if LITTLE { self.to_le_bytes() } else { self.to_be_bytes() };
+                bytes[..size_of::<Self>()].copy_from_slice(&word);
+            }
+
+            #[inline(always)]
+            fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T::Pixel]) {
                 let len = planes.len() / Self::SIZE;
                 let planes: [&[u8]; size_of::<Self>()] = std::array::from_fn(|byte| &planes[byte * len..][..len]);
                 for (sample, at) in out.iter_mut().zip((first..len).step_by(step)) {
@@ -57,6 +82,7 @@ macro_rules! word {
         }
         $(impl Sample for $sample {
             type Word = $word;
+            type Pixel = Self;
 
             #[inline(always)]
             fn of_word(word: $word) -> Self {
@@ -73,10 +99,60 @@ word! {
     u64: u64 => |word| word, i64 => |word| word as i64, f64 => f64::from_bits;
 }
 
+impl Sample for Half {
+    type Word = u16;
+    type Pixel = f32;
+
+    #[inline(always)]
+    fn of_word(word: u16) -> f32 {
+        of_half(word)
+    }
+}
+
+impl Sample for Triple {
+    type Word = Word24;
+    type Pixel = f32;
+
+    #[inline(always)]
+    fn of_word(word: Word24) -> f32 {
+        of_triple(word.0)
+    }
+}
+
+impl Word for Word24 {
+    const SIZE: usize = 3;
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0) & 0x00ff_ffff)
+    }
+
+    #[inline(always)]
+    fn read<const LITTLE: bool>(bytes: &[u8]) -> Self {
+        let [a, b, c] = [bytes[0], bytes[1], bytes[2]];
+        Self(if LITTLE { u32::from_le_bytes([a, b, c, 0]) } else { u32::from_be_bytes([0, a, b, c]) })
+    }
+
+    #[inline(always)]
+    fn write<const LITTLE: bool>(self, bytes: &mut [u8]) {
+        let word = if LITTLE { self.0.to_le_bytes() } else { (self.0 << 8).to_be_bytes() };
+        bytes[..3].copy_from_slice(&word[..3]);
+    }
+
+    fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T::Pixel]) {
+        let len = planes.len() / Self::SIZE;
+        let planes: [&[u8]; 3] = std::array::from_fn(|byte| &planes[byte * len..][..len]);
+        for (sample, at) in out.iter_mut().zip((first..len).step_by(step)) {
+            let [a, b, c] = planes.map(|plane| plane[at]);
+            *sample = T::of_word(Self(u32::from_be_bytes([0, a, b, c])));
+        }
+    }
+}
+
 /// Samples as they are: the columns that `bands` have room for, each band's `width` samples at most.
 ///
 /// `row` holds pixels of `bands.len()` interleaved samples; every band's row is as long as all others.
-pub fn plain<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T]]) {
+pub fn plain<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pixel]]) {
     match bands {
         [band] => single::<T, LITTLE, false>(row, band),
         [a, b] => spread::<T, LITTLE, 2, false>(row, [a, b]),
@@ -87,7 +163,7 @@ pub fn plain<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T]]) 
 }
 
 /// Undoes predictor 2: each sample is the sum of all differences of its band up to it.
-pub fn horizontal<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T]]) {
+pub fn horizontal<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pixel]]) {
     match bands {
         [band] => single::<T, LITTLE, true>(row, band),
         [a, b] => spread::<T, LITTLE, 2, true>(row, [a, b]),
@@ -97,9 +173,17 @@ pub fn horizontal<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [
     }
 }
 
+/// Undoes predictor 2 where the words are, of `samples` interleaved words a pixel: for what is no number of one word.
+pub fn sum_words<W: Word, const LITTLE: bool>(row: &mut [u8], samples: usize) {
+    for at in (samples * W::SIZE..row.len()).step_by(W::SIZE) {
+        let total = W::read::<LITTLE>(&row[at - samples * W::SIZE..]).plus(W::read::<LITTLE>(&row[at..]));
+        total.write::<LITTLE>(&mut row[at..]);
+    }
+}
+
 /// Undoes predictor 3: bytes were differenced over the whole row, after those of equal significance were put together,
 /// the most significant first whatever the file's byte order. `row` is the whole row of the block, padding included.
-pub fn floating_point<T: Sample>(row: &mut [u8], bands: &mut [&mut [T]]) {
+pub fn floating_point<T: Sample>(row: &mut [u8], bands: &mut [&mut [T::Pixel]]) {
     let samples = bands.len();
     match samples {
         1 => sum_all(row),
@@ -110,8 +194,8 @@ pub fn floating_point<T: Sample>(row: &mut [u8], bands: &mut [&mut [T]]) {
     }
     match bands {
         // A step known to be 1 lets the loop run without bounds checks.
-        [band] => T::Word::gather(row, 0, 1, band),
-        bands => bands.iter_mut().enumerate().for_each(|(band, out)| T::Word::gather(row, band, samples, out)),
+        [band] => T::Word::gather::<T>(row, 0, 1, band),
+        bands => bands.iter_mut().enumerate().for_each(|(band, out)| T::Word::gather::<T>(row, band, samples, out)),
     }
 }
 
@@ -139,7 +223,7 @@ fn sum_all(row: &mut [u8]) {
 
 /// One band: samples as they are, or their running sums where `SUM`.
 #[inline(always)]
-fn single<T: Sample, const LITTLE: bool, const SUM: bool>(row: &[u8], band: &mut [T]) {
+fn single<T: Sample, const LITTLE: bool, const SUM: bool>(row: &[u8], band: &mut [T::Pixel]) {
     let mut total = T::Word::default();
     for (sample, bytes) in band.iter_mut().zip(row.chunks_exact(T::Word::SIZE)) {
         let word = T::Word::read::<LITTLE>(bytes);
@@ -162,7 +246,7 @@ fn sum<const N: usize>(row: &mut [u8]) {
 
 /// `N` interleaved samples a pixel to `N` rows, summed on the way where `SUM`.
 #[inline(always)]
-fn spread<T: Sample, const LITTLE: bool, const N: usize, const SUM: bool>(row: &[u8], mut bands: [&mut [T]; N]) {
+fn spread<T: Sample, const LITTLE: bool, const N: usize, const SUM: bool>(row: &[u8], mut bands: [&mut [T::Pixel]; N]) {
     let width = bands.iter().map(|band| band.len()).min().unwrap_or(0);
     // Equal lengths known up front let the loop run without bounds checks.
     for band in &mut bands {
@@ -178,7 +262,7 @@ fn spread<T: Sample, const LITTLE: bool, const N: usize, const SUM: bool>(row: &
     }
 }
 
-fn spread_many<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T]], sum: bool) {
+fn spread_many<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pixel]], sum: bool) {
     let samples = bands.len();
     for (index, band) in bands.iter_mut().enumerate() {
         let mut total = T::Word::default();
@@ -238,7 +322,7 @@ mod tests {
             }
             let mut out = vec![vec![0_f32; 5]; samples];
             let mut bands: Vec<_> = out.iter_mut().map(Vec::as_mut_slice).collect();
-            floating_point(&mut row, &mut bands);
+            floating_point::<f32>(&mut row, &mut bands);
             for (band, row) in out.iter().enumerate() {
                 let expected: Vec<_> = (0..5).map(|column| values[column * samples + band]).collect();
                 assert_eq!(*row, expected, "{samples} samples");
