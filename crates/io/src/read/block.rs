@@ -78,7 +78,7 @@ fn decode_ordered(
 /// A decompressed block, and what was done to its rows.
 enum Raw<'a> {
     Plain(&'a [u8]),
-    Differences(&'a [u8]),
+    Differences(&'a mut [u8]),
     Planes(&'a mut [u8]),
 }
 
@@ -117,7 +117,9 @@ impl Rows {
         let horizontal = if self.little { undo::horizontal::<S, true> } else { undo::horizontal::<S, false> };
         match raw {
             Raw::Plain(raw) => each_row(raw.chunks_exact(self.bytes), &mut out, rows, columns, plain),
-            Raw::Differences(raw) => each_row(raw.chunks_exact(self.bytes), &mut out, rows, columns, horizontal),
+            Raw::Differences(raw) => {
+                each_row(raw.chunks_exact_mut(self.bytes), &mut out, rows, columns, horizontal);
+            }
             Raw::Planes(raw) => {
                 each_row(raw.chunks_exact_mut(self.bytes), &mut out, rows, columns, undo::floating_point::<S>);
             }
@@ -131,8 +133,8 @@ fn packed<T: Pixel + TryFrom<u32>>(rows: &Rows, raw: Raw<'_>, bits: u32) -> Buff
     let [_, bands, height, columns] = rows.shape;
     let mut out = vec![T::default(); bands * height * columns];
     let raw = match raw {
-        Raw::Plain(raw) | Raw::Differences(raw) => raw,
-        Raw::Planes(raw) => raw,
+        Raw::Plain(raw) => raw,
+        Raw::Differences(raw) | Raw::Planes(raw) => raw,
     };
     // libtiff turns the bytes of samples of 24 bits where the file's order is not its machine's, although they are packed
     // like others: in a big-endian file the least significant byte is first.
@@ -144,18 +146,47 @@ fn packed<T: Pixel + TryFrom<u32>>(rows: &Rows, raw: Raw<'_>, bits: u32) -> Buff
 /// Samples of 1 to 31 bits, the most significant bit first and without gaps; `turned` where the bytes of 24 are in the
 /// other order.
 fn unpack<T: Pixel + TryFrom<u32>>(row: &[u8], bands: &mut [&mut [T]], bits: u32, turned: bool) {
-    let samples = bands.len();
-    for (index, band) in bands.iter_mut().enumerate() {
-        for (column, pixel) in band.iter_mut().enumerate() {
-            let start = (column * samples + index) * bits as usize;
-            // At most 31 bits from any bit of the first byte on: they lie in five bytes.
-            let first = start / 8;
-            let last = (start + bits as usize - 1) / 8;
-            let word = row[first..=last].iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-            let unused = (last + 1) * 8 - start - bits as usize;
-            let value = (word >> unused) as u32 & (u32::MAX >> (32 - bits));
+    match (bits, bands) {
+        (1, [band]) => unpack_bytes::<T, 1>(row, band),
+        (2, [band]) => unpack_bytes::<T, 2>(row, band),
+        (4, [band]) => unpack_bytes::<T, 4>(row, band),
+        (_, bands) => unpack_any(row, bands, bits, turned),
+    }
+}
+
+/// Samples of one band, several of which are a byte.
+fn unpack_bytes<T: Pixel + TryFrom<u32>, const BITS: usize>(row: &[u8], band: &mut [T]) {
+    let sample = |byte: u8, at: usize| {
+        let value = byte >> (8 - BITS - at * BITS) & ((1 << BITS) - 1);
+        T::try_from(value.into()).unwrap_or_default()
+    };
+    let held = 8 / BITS;
+    let (whole, rest) = band.split_at_mut(band.len() / held * held);
+    let (bytes, last) = row.split_at(whole.len() / held);
+    for (pixels, byte) in whole.chunks_exact_mut(held).zip(bytes) {
+        for (at, pixel) in pixels.iter_mut().enumerate() {
+            *pixel = sample(*byte, at);
+        }
+    }
+    for (at, pixel) in rest.iter_mut().enumerate() {
+        *pixel = sample(last[0], at);
+    }
+}
+
+fn unpack_any<T: Pixel + TryFrom<u32>>(row: &[u8], bands: &mut [&mut [T]], bits: u32, turned: bool) {
+    let (mut word, mut held) = (0_u64, 0);
+    let mut bytes = row.iter();
+    let columns = bands.first().map_or(0, |band| band.len());
+    for column in 0..columns {
+        for band in bands.iter_mut() {
+            while held < bits {
+                word = word << 8 | u64::from(bytes.next().copied().unwrap_or(0));
+                held += 8;
+            }
+            held -= bits;
+            let value = (word >> held) as u32 & (u32::MAX >> (32 - bits));
             let value = if turned { value.swap_bytes() >> 8 } else { value };
-            *pixel = T::try_from(value).unwrap_or_default();
+            band[column] = T::try_from(value).unwrap_or_default();
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Bilevel images of CCITT T.4 and T.6, and its runs alone (TIFF 6.0, sections 10 and 11; libtiff's `tif_fax3.c`).
 //!
-//! Code tables are those of the `fax` crate. What a row is made of is decided here, as TIFF has streams that a fax
+//! Codes are those of the `fax` crate, put to tables. What a row is made of is decided here, as TIFF has streams that a fax
 //! machine has not: rows padded to bytes or words, fill bits, missing ends, and rows that libtiff mends.
+
+use std::sync::LazyLock;
 
 use fax::maps::{self, Mode};
 use swath_core::error::{Error, Result};
@@ -12,8 +14,41 @@ use crate::codec::{BlockSpec, Compression};
 #[derive(Default)]
 pub(super) struct Ccitt {
     row: Vec<u32>,
+    /// Of the row before, and the row's end as often as a code can look beyond the last.
     reference: Vec<u32>,
 }
+
+/// Changes beyond the last: one of the wrong colour, one of the right, and the one after it.
+const BEYOND: usize = 3;
+
+/// What the next bits of a stream are, by as many of them as the longest code has.
+struct Codes {
+    /// Length of a run in all bits but the lowest four, which are those of its code; 0 where there is none.
+    white: Box<[u16]>,
+    black: Box<[u16]>,
+    modes: Box<[Option<(Mode, u8)>]>,
+}
+
+const WHITE_BITS: u8 = 12;
+const BLACK_BITS: u8 = 13;
+const MODE_BITS: u8 = 7;
+/// Eleven zeros and a one: the end of a line or a block.
+const END_BITS: u8 = 12;
+
+static CODES: LazyLock<Codes> = LazyLock::new(|| {
+    fn table<T>(bits: u8, decode: impl Fn(&mut Bits<'_>) -> Option<T>) -> impl Iterator<Item = Option<(T, u8)>> {
+        (0..1_u16 << bits).map(move |pattern| {
+            let mut pattern = Bits { input: &(pattern << (16 - bits)).to_be_bytes(), at: 0 };
+            decode(&mut pattern).map(|code| (code, pattern.at as u8)).filter(|(_, len)| *len <= bits)
+        })
+    }
+    let run = |code: Option<(u16, u8)>| code.map_or(0, |(run, len)| run << 4 | u16::from(len));
+    Codes {
+        white: table(WHITE_BITS, |bits| maps::white::decode(bits)).map(run).collect(),
+        black: table(BLACK_BITS, |bits| maps::black::decode(bits)).map(run).collect(),
+        modes: table(MODE_BITS, |bits| maps::mode::decode(bits)).collect(),
+    }
+});
 
 /// Fails where `input` has fewer bits than the block has codes, before the block is allocated.
 pub(super) fn check(block: &BlockSpec<'_>, input: &[u8]) -> Result<()> {
@@ -43,6 +78,7 @@ impl Ccitt {
         let mut bits = Bits { input, at: 0 };
         let width = block.columns as u32;
         self.reference.clear();
+        self.reference.extend([width; BEYOND]);
         let mut rows = out.chunks_exact_mut(block.row_bytes());
         let lines = block.compression == Compression::CcittFax3;
         // Streams without any end of line do not conform, but libtiff reads them.
@@ -90,6 +126,7 @@ impl Ccitt {
             }
             fill(&self.row, width, row);
             std::mem::swap(&mut self.row, &mut self.reference);
+            self.reference.extend([width; BEYOND]);
             index += 1;
         }
         Ok(())
@@ -115,19 +152,20 @@ impl Ccitt {
         let mut black = false;
         let mut index = 0;
         while at < i64::from(width) {
-            let change = |index: usize| self.reference.get(index).map_or(width, |change| *change);
             // The first change of the row before that is right of here and to the other colour.
-            while index > 0 && i64::from(change(index - 1)) > at {
+            while index > 0 && i64::from(self.reference[index - 1]) > at {
                 index -= 1;
             }
-            while index < self.reference.len() && (i64::from(change(index)) <= at || (index % 2 == 1) != black) {
+            while i64::from(self.reference[index]) <= at || (index % 2 == 1) != black {
                 index += 1;
             }
-            let above = change(index);
-            // The table takes any seven zeros for the start of an end.
-            let is_end = bits.look(12) == 1;
-            match maps::mode::decode(bits) {
-                Some(Mode::Pass) => at = change(index + 1).into(),
+            let above = self.reference[index];
+            if at < 0 && self.row.is_empty() && bits.look(END_BITS) == 1 {
+                bits.take(END_BITS);
+                return Ok(true);
+            }
+            match bits.mode() {
+                Some(Mode::Pass) => at = self.reference[index + 1].into(),
                 Some(Mode::Vertical(by)) => {
                     let to = i64::from(above) + i64::from(by);
                     if to < at.max(0) || to > i64::from(width) {
@@ -150,8 +188,7 @@ impl Ccitt {
                         block.compression
                     )));
                 }
-                Some(Mode::EOF) if is_end && self.row.is_empty() && at < 0 => return Ok(true),
-                _ => return Err(damaged("a code that is none")),
+                Some(Mode::EOF) | None => return Err(damaged("a code that is none")),
             }
         }
         Ok(false)
@@ -237,6 +274,13 @@ impl Bits<'_> {
         self.at <= end
     }
 
+    /// What the next row or part of it is like.
+    fn mode(&mut self) -> Option<Mode> {
+        let (mode, len) = CODES.modes[usize::from(self.look(MODE_BITS))]?;
+        self.at += usize::from(len);
+        Some(mode)
+    }
+
     /// A run: any count of codes of 64 pixels or more, and one of fewer. None for an end of line or a code that is none.
     fn run(&mut self, black: bool) -> Option<u32> {
         let mut total = 0_u32;
@@ -246,7 +290,15 @@ impl Bits<'_> {
                 self.at = self.input.len() * 8 + 1;
                 return None;
             }
-            let part = if black { maps::black::decode(self) } else { maps::white::decode(self) }?;
+            let code = match black {
+                true => CODES.black[usize::from(self.look(BLACK_BITS))],
+                false => CODES.white[usize::from(self.look(WHITE_BITS))],
+            };
+            if code == 0 {
+                return None;
+            }
+            self.at += usize::from(code & 0xf);
+            let part = code >> 4;
             total = total.saturating_add(part.into());
             if part < 64 {
                 return Some(total);

@@ -183,6 +183,11 @@ fn each<T: Copy, const N: usize>(
     out: &mut [u8],
     bytes: impl Fn(T) -> [u8; N],
 ) {
+    if depth == block.samples && mask.is_none() {
+        let out = out.as_chunks_mut::<N>().0;
+        out.iter_mut().zip(values).for_each(|(to, value)| *to = bytes(*value));
+        return;
+    }
     let pixels = out.chunks_exact_mut(block.samples * N);
     for (pixel, (to, from)) in pixels.zip(values.chunks_exact(depth)).enumerate() {
         let excluded = mask.is_some_and(|mask| mask.get(pixel) == Some(&0));

@@ -32,7 +32,7 @@ pub struct Decoder {
     #[cfg(feature = "lerc")]
     lerc: lerc::Lerc,
     /// A stream put together for a codec, or its pixels before they are put to their places.
-    #[cfg(any(feature = "jpeg", feature = "webp"))]
+    #[cfg(feature = "jpeg")]
     rooms: [Vec<u8>; 2],
     reversed: Vec<u8>,
 }
@@ -116,7 +116,7 @@ impl Decoder {
             Compression::WebP => {
                 webp::check(block, input)?;
                 out.resize(block.bytes(), 0);
-                webp::unwebp(block, input, out, &mut self.rooms[1])
+                webp::unwebp(block, input, out)
             }
             compression => {
                 // Reading has refused the file before; an embedder may call this without it.

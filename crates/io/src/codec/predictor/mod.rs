@@ -2,4 +2,5 @@
 //! Photoshop TIFF Technical Note 3), and its undoing.
 
 pub mod apply;
+mod sums;
 pub mod undo;

@@ -1,8 +1,11 @@
 //! Bytes of a row to samples, the predictor undone, each band into its own row.
 //!
-//! One pass does all three: byte order, predictor and de-interleaving, so that a block's bytes are read once. Typed
-//! accumulators undo predictor 2 several times faster than sums over byte slices.
+//! Bytes go to their places first, then sums are made there: a row stays in the nearest cache, and each of both is done by
+//! vectors, which one loop for both is not.
 
+use swath_core::dispatched;
+
+use super::sums::Sums;
 use crate::codec::half::{of_half, of_triple};
 
 /// A kind of samples that files have, of whole bytes.
@@ -14,6 +17,9 @@ pub trait Sample: Copy {
 
     /// The pixel of these bits.
     fn of_word(word: Self::Word) -> Self::Pixel;
+
+    /// As the function [`horizontal`].
+    fn horizontal<const LITTLE: bool>(row: &mut [u8], bands: &mut [&mut [Self::Pixel]]);
 }
 
 /// Floats of 16 bits, widened.
@@ -43,9 +49,8 @@ pub trait Word: Copy + Default {
     /// Puts the number to the first [`SIZE`](Self::SIZE) bytes.
     fn write<const LITTLE: bool>(self, bytes: &mut [u8]);
 
-    /// Fills `out` with every `step`-th word from `first` on, of words whose bytes lie in planes: all most significant
-    /// bytes first.
-    fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T::Pixel]);
+    /// The word of its bytes in planes, those that are most significant first; all planes are as long as `at` asks for.
+    fn of_planes(planes: &[&[u8]], at: usize) -> Self;
 }
 
 macro_rules! word {
@@ -72,12 +77,8 @@ macro_rules! word {
             }
 
             #[inline(always)]
-            fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T::Pixel]) {
-                let len = planes.len() / Self::SIZE;
-                let planes: [&[u8]; size_of::<Self>()] = std::array::from_fn(|byte| &planes[byte * len..][..len]);
-                for (sample, at) in out.iter_mut().zip((first..len).step_by(step)) {
-                    *sample = T::of_word(Self::from_be_bytes(planes.map(|plane| plane[at])));
-                }
+            fn of_planes(planes: &[&[u8]], at: usize) -> Self {
+                Self::from_be_bytes(std::array::from_fn(|byte| planes[byte][at]))
             }
         }
         $(impl Sample for $sample {
@@ -88,6 +89,11 @@ macro_rules! word {
             fn of_word(word: $word) -> Self {
                 let of: fn($word) -> Self = $of;
                 of(word)
+            }
+
+            fn horizontal<const LITTLE: bool>(row: &mut [u8], bands: &mut [&mut [Self]]) {
+                plain::<Self, LITTLE>(row, bands);
+                bands.iter_mut().for_each(|band| Sums::sum(band));
             }
         })*
     )*};
@@ -107,6 +113,11 @@ impl Sample for Half {
     fn of_word(word: u16) -> f32 {
         of_half(word)
     }
+
+    fn horizontal<const LITTLE: bool>(row: &mut [u8], bands: &mut [&mut [f32]]) {
+        sum_words::<u16, LITTLE>(row, bands.len());
+        plain::<Self, LITTLE>(row, bands);
+    }
 }
 
 impl Sample for Triple {
@@ -116,6 +127,11 @@ impl Sample for Triple {
     #[inline(always)]
     fn of_word(word: Word24) -> f32 {
         of_triple(word.0)
+    }
+
+    fn horizontal<const LITTLE: bool>(row: &mut [u8], bands: &mut [&mut [f32]]) {
+        sum_words::<Word24, LITTLE>(row, bands.len());
+        plain::<Self, LITTLE>(row, bands);
     }
 }
 
@@ -139,13 +155,9 @@ impl Word for Word24 {
         bytes[..3].copy_from_slice(&word[..3]);
     }
 
-    fn gather<T: Sample<Word = Self>>(planes: &[u8], first: usize, step: usize, out: &mut [T::Pixel]) {
-        let len = planes.len() / Self::SIZE;
-        let planes: [&[u8]; 3] = std::array::from_fn(|byte| &planes[byte * len..][..len]);
-        for (sample, at) in out.iter_mut().zip((first..len).step_by(step)) {
-            let [a, b, c] = planes.map(|plane| plane[at]);
-            *sample = T::of_word(Self(u32::from_be_bytes([0, a, b, c])));
-        }
+    #[inline(always)]
+    fn of_planes(planes: &[&[u8]], at: usize) -> Self {
+        Self(u32::from_be_bytes([0, planes[0][at], planes[1][at], planes[2][at]]))
     }
 }
 
@@ -154,23 +166,17 @@ impl Word for Word24 {
 /// `row` holds pixels of `bands.len()` interleaved samples; every band's row is as long as all others.
 pub fn plain<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pixel]]) {
     match bands {
-        [band] => single::<T, LITTLE, false>(row, band),
-        [a, b] => spread::<T, LITTLE, 2, false>(row, [a, b]),
-        [a, b, c] => spread::<T, LITTLE, 3, false>(row, [a, b, c]),
-        [a, b, c, d] => spread::<T, LITTLE, 4, false>(row, [a, b, c, d]),
-        bands => spread_many::<T, LITTLE>(row, bands, false),
+        [a] => spread::<T, LITTLE, 1>(row, [a]),
+        [a, b] => spread::<T, LITTLE, 2>(row, [a, b]),
+        [a, b, c] => spread::<T, LITTLE, 3>(row, [a, b, c]),
+        [a, b, c, d] => spread::<T, LITTLE, 4>(row, [a, b, c, d]),
+        bands => spread_many::<T, LITTLE>(row, bands),
     }
 }
 
 /// Undoes predictor 2: each sample is the sum of all differences of its band up to it.
-pub fn horizontal<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pixel]]) {
-    match bands {
-        [band] => single::<T, LITTLE, true>(row, band),
-        [a, b] => spread::<T, LITTLE, 2, true>(row, [a, b]),
-        [a, b, c] => spread::<T, LITTLE, 3, true>(row, [a, b, c]),
-        [a, b, c, d] => spread::<T, LITTLE, 4, true>(row, [a, b, c, d]),
-        bands => spread_many::<T, LITTLE>(row, bands, true),
-    }
+pub fn horizontal<T: Sample, const LITTLE: bool>(row: &mut [u8], bands: &mut [&mut [T::Pixel]]) {
+    T::horizontal::<LITTLE>(row, bands);
 }
 
 /// Undoes predictor 2 where the words are, of `samples` interleaved words a pixel: for what is no number of one word.
@@ -186,7 +192,7 @@ pub fn sum_words<W: Word, const LITTLE: bool>(row: &mut [u8], samples: usize) {
 pub fn floating_point<T: Sample>(row: &mut [u8], bands: &mut [&mut [T::Pixel]]) {
     let samples = bands.len();
     match samples {
-        1 => sum_all(row),
+        1 => Sums::sum(row),
         2 => sum::<2>(row),
         3 => sum::<3>(row),
         4 => sum::<4>(row),
@@ -194,41 +200,35 @@ pub fn floating_point<T: Sample>(row: &mut [u8], bands: &mut [&mut [T::Pixel]]) 
     }
     match bands {
         // A step known to be 1 lets the loop run without bounds checks.
-        [band] => T::Word::gather::<T>(row, 0, 1, band),
-        bands => bands.iter_mut().enumerate().for_each(|(band, out)| T::Word::gather::<T>(row, band, samples, out)),
+        [band] => gather::<T>(row, band),
+        bands => bands.iter_mut().enumerate().for_each(|(band, out)| gather_some::<T>(row, band, samples, out)),
     }
 }
 
-/// Running sums of all bytes, eight at a time.
-fn sum_all(row: &mut [u8]) {
-    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
-    const ONES: u64 = 0x0001_0001_0001_0001;
-    let mut total = 0_u8;
-    let (groups, rest) = row.as_chunks_mut::<8>();
-    for group in groups {
-        // Bytes of even and of odd position, each in 16 bits: multiplying by ones gives their running sums, and four
-        // bytes cannot carry out of 16 bits.
-        let bytes = u64::from_le_bytes(*group);
-        let even = (bytes & EVEN).wrapping_mul(ONES).wrapping_add(u64::from(total) * ONES);
-        let odd = (bytes >> 8 & EVEN).wrapping_mul(ONES);
-        let sums = even.wrapping_add(odd << 16) & EVEN | (even.wrapping_add(odd) & EVEN) << 8;
-        *group = sums.to_le_bytes();
-        total = group[7];
-    }
-    for byte in rest {
-        total = total.wrapping_add(*byte);
-        *byte = total;
-    }
+dispatched! {
+    /// Words whose bytes lie in planes: all most significant bytes first.
+    fn gather[T: Sample](planes: &[u8], out: &mut [T::Pixel]) => gather_of[T];
 }
 
-/// One band: samples as they are, or their running sums where `SUM`.
 #[inline(always)]
-fn single<T: Sample, const LITTLE: bool, const SUM: bool>(row: &[u8], band: &mut [T::Pixel]) {
-    let mut total = T::Word::default();
-    for (sample, bytes) in band.iter_mut().zip(row.chunks_exact(T::Word::SIZE)) {
-        let word = T::Word::read::<LITTLE>(bytes);
-        total = if SUM { total.plus(word) } else { word };
-        *sample = T::of_word(total);
+fn gather_of<T: Sample>(planes: &[u8], out: &mut [T::Pixel]) {
+    let width = planes.len() / T::Word::SIZE;
+    let out = if out.len() > width { &mut out[..width] } else { out };
+    let mut parts: [&[u8]; size_of::<u64>()] = [&[]; _];
+    for (part, plane) in parts.iter_mut().zip(planes.chunks_exact(width.max(1))) {
+        *part = &plane[..out.len()];
+    }
+    for (at, sample) in out.iter_mut().enumerate() {
+        *sample = T::of_word(T::Word::of_planes(&parts[..T::Word::SIZE], at));
+    }
+}
+
+/// As [`gather`]: every `step`-th word from `first` on.
+fn gather_some<T: Sample>(planes: &[u8], first: usize, step: usize, out: &mut [T::Pixel]) {
+    let width = planes.len() / T::Word::SIZE;
+    let parts: Vec<_> = planes.chunks_exact(width.max(1)).collect();
+    for (sample, at) in out.iter_mut().zip((first..width).step_by(step)) {
+        *sample = T::of_word(T::Word::of_planes(&parts, at));
     }
 }
 
@@ -244,32 +244,30 @@ fn sum<const N: usize>(row: &mut [u8]) {
     // A row's bytes are a whole number of pixels: nothing is left.
 }
 
-/// `N` interleaved samples a pixel to `N` rows, summed on the way where `SUM`.
+dispatched! {
+    /// `N` interleaved samples a pixel to `N` rows.
+    fn spread[T: Sample, const LITTLE: bool, const N: usize](row: &[u8], bands: [&mut [T::Pixel]; N]) => spread_of[T, LITTLE, N];
+}
+
 #[inline(always)]
-fn spread<T: Sample, const LITTLE: bool, const N: usize, const SUM: bool>(row: &[u8], mut bands: [&mut [T::Pixel]; N]) {
+fn spread_of<T: Sample, const LITTLE: bool, const N: usize>(row: &[u8], mut bands: [&mut [T::Pixel]; N]) {
     let width = bands.iter().map(|band| band.len()).min().unwrap_or(0);
     // Equal lengths known up front let the loop run without bounds checks.
     for band in &mut bands {
         *band = &mut std::mem::take(band)[..width];
     }
-    let mut total = [T::Word::default(); N];
     for (column, pixel) in row.chunks_exact(N * T::Word::SIZE).take(width).enumerate() {
         for (index, band) in bands.iter_mut().enumerate() {
-            let word = T::Word::read::<LITTLE>(&pixel[index * T::Word::SIZE..]);
-            total[index] = if SUM { total[index].plus(word) } else { word };
-            band[column] = T::of_word(total[index]);
+            band[column] = T::of_word(T::Word::read::<LITTLE>(&pixel[index * T::Word::SIZE..]));
         }
     }
 }
 
-fn spread_many<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pixel]], sum: bool) {
+fn spread_many<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pixel]]) {
     let samples = bands.len();
     for (index, band) in bands.iter_mut().enumerate() {
-        let mut total = T::Word::default();
         for (sample, pixel) in band.iter_mut().zip(row.chunks_exact(samples * T::Word::SIZE)) {
-            let word = T::Word::read::<LITTLE>(&pixel[index * T::Word::SIZE..]);
-            total = if sum { total.plus(word) } else { word };
-            *sample = T::of_word(total);
+            *sample = T::of_word(T::Word::read::<LITTLE>(&pixel[index * T::Word::SIZE..]));
         }
     }
 }
@@ -295,10 +293,10 @@ mod tests {
     #[test]
     fn differences_of_a_band_add_up_and_wrap() {
         for samples in 1..=6_usize {
-            let row: Vec<u8> = (0..3).flat_map(|_| (0..samples).map(|band| 100 + band as u8)).collect();
+            let mut row: Vec<u8> = (0..3).flat_map(|_| (0..samples).map(|band| 100 + band as u8)).collect();
             let mut out = vec![vec![0_i8; 3]; samples];
             let mut bands: Vec<_> = out.iter_mut().map(Vec::as_mut_slice).collect();
-            horizontal::<i8, true>(&row, &mut bands);
+            horizontal::<i8, true>(&mut row, &mut bands);
             for (band, row) in out.iter().enumerate() {
                 let step = 100 + band as u8;
                 let expected = [1_u8, 2, 3].map(|times| step.wrapping_mul(times) as i8);
