@@ -49,6 +49,9 @@ fn decode_ordered(
         }
         (None, _) => {
             decoder.decompress(&spec, bytes, scratch)?;
+            if let Some(chunk) = decompressed_in_place(level, block, scratch) {
+                return Ok(chunk);
+            }
             raw(level, scratch)
         }
     };
@@ -73,6 +76,24 @@ fn decode_ordered(
         (Stored::Whole, DType::Bool) => return Err(Error::new(ErrorKind::Internal, "files have no bool samples")),
     };
     Ok(Chunk::new(rows.shape, data))
+}
+
+/// The decompressed bytes themselves, where they are the pixels: bytes of one band, without padding on the right.
+fn decompressed_in_place(level: &Level, block: usize, scratch: &mut Vec<u8>) -> Option<Chunk> {
+    let (spec, shape) = (level.spec(block), level.blocks().region(block).shape);
+    let [_, bands, rows, columns] = shape;
+    let bytes = (level.samples.stored, level.dtype, bands) == (Stored::Whole, DType::U8, 1);
+    // Room that a larger block has left is not kept with a chunk.
+    let fits = columns == spec.columns && scratch.capacity() - scratch.len() <= scratch.len() / 8;
+    if !bytes || !fits || level.predictor == Predictor::FloatingPoint {
+        return None;
+    }
+    let mut pixels = std::mem::take(scratch);
+    pixels.truncate(rows * columns);
+    if level.predictor == Predictor::Horizontal {
+        pixels.chunks_exact_mut(columns).for_each(undo::sum);
+    }
+    Some(Chunk::new(shape, Buffer::from_vec(pixels)))
 }
 
 /// A decompressed block, and what was done to its rows.
@@ -147,30 +168,38 @@ fn packed<T: Pixel + TryFrom<u32>>(rows: &Rows, raw: Raw<'_>, bits: u32) -> Buff
 /// other order.
 fn unpack<T: Pixel + TryFrom<u32>>(row: &[u8], bands: &mut [&mut [T]], bits: u32, turned: bool) {
     match (bits, bands) {
-        (1, [band]) => unpack_bytes::<T, 1>(row, band),
-        (2, [band]) => unpack_bytes::<T, 2>(row, band),
-        (4, [band]) => unpack_bytes::<T, 4>(row, band),
+        (1, [band]) => unpack_bytes::<T, 1, 8>(row, band),
+        (2, [band]) => unpack_bytes::<T, 2, 4>(row, band),
+        (4, [band]) => unpack_bytes::<T, 4, 2>(row, band),
         (_, bands) => unpack_any(row, bands, bits, turned),
     }
 }
 
-/// Samples of one band, several of which are a byte.
-fn unpack_bytes<T: Pixel + TryFrom<u32>, const BITS: usize>(row: &[u8], band: &mut [T]) {
-    let sample = |byte: u8, at: usize| {
-        let value = byte >> (8 - BITS - at * BITS) & ((1 << BITS) - 1);
-        T::try_from(value.into()).unwrap_or_default()
-    };
-    let held = 8 / BITS;
-    let (whole, rest) = band.split_at_mut(band.len() / held * held);
-    let (bytes, last) = row.split_at(whole.len() / held);
-    for (pixels, byte) in whole.chunks_exact_mut(held).zip(bytes) {
-        for (at, pixel) in pixels.iter_mut().enumerate() {
-            *pixel = sample(*byte, at);
-        }
+/// Samples of one band, `HELD` of which are a byte.
+fn unpack_bytes<T: Pixel + TryFrom<u32>, const BITS: usize, const HELD: usize>(row: &[u8], band: &mut [T]) {
+    let of_byte = |byte| samples_of::<BITS>(byte).map(|sample| T::try_from(sample.into()).unwrap_or_default());
+    let (whole, rest) = band.as_chunks_mut::<HELD>();
+    let (bytes, last) = row.split_at(whole.len());
+    for (pixels, byte) in whole.iter_mut().zip(bytes) {
+        pixels.copy_from_slice(&of_byte(*byte)[..HELD]);
     }
-    for (at, pixel) in rest.iter_mut().enumerate() {
-        *pixel = sample(last[0], at);
+    if !rest.is_empty() {
+        rest.copy_from_slice(&of_byte(last[0])[..rest.len()]);
     }
+}
+
+/// The samples of a byte, and zeros.
+#[inline(always)]
+fn samples_of<const BITS: usize>(byte: u8) -> [u8; 8] {
+    if BITS == 1 {
+        // Copies of the byte nine bits apart: after a shift by seven, bit 7 - k lies lowest in byte k.
+        let copies = u64::from(byte).wrapping_mul(0x8040_2010_0804_0201);
+        return (copies >> 7 & 0x0101_0101_0101_0101).to_le_bytes();
+    }
+    std::array::from_fn(|at| match at < 8 / BITS {
+        true => byte >> (8 - BITS - at * BITS) & ((1 << BITS) - 1),
+        false => 0,
+    })
 }
 
 fn unpack_any<T: Pixel + TryFrom<u32>>(row: &[u8], bands: &mut [&mut [T]], bits: u32, turned: bool) {

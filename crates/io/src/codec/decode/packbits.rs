@@ -3,6 +3,9 @@
 /// The most bytes that a byte can stand for: two bytes are a run of 128.
 pub(super) const RATIO: usize = 64;
 
+/// Bytes of runs that are written as one word of that size, for most are short: a call takes longer than they do.
+const SHORT: usize = 16;
+
 /// Fills `out` and tells how much of it the input held. Runs need not end with rows, and what runs over is cut, as in
 /// libtiff.
 pub(super) fn unpack(mut input: &[u8], out: &mut [u8]) -> usize {
@@ -21,13 +24,20 @@ pub(super) fn unpack(mut input: &[u8], out: &mut [u8]) -> usize {
             (head @ 0.., _) => {
                 let held = (head as usize + 1).min(rest.len());
                 let len = held.min(room.len());
-                room[..len].copy_from_slice(&rest[..len]);
+                match (room.first_chunk_mut::<SHORT>(), rest.first_chunk()) {
+                    // What is too much is overwritten by the next run.
+                    (Some(room), Some(bytes)) if len <= SHORT => *room = *bytes,
+                    _ => room[..len].copy_from_slice(&rest[..len]),
+                }
                 input = &rest[held..];
                 len
             }
             (head, [byte, rest @ ..]) => {
                 let len = (1 - isize::from(head)).unsigned_abs().min(room.len());
-                room[..len].fill(*byte);
+                match room.first_chunk_mut() {
+                    Some(room) if len <= SHORT => *room = [*byte; SHORT],
+                    _ => room[..len].fill(*byte),
+                }
                 input = rest;
                 len
             }

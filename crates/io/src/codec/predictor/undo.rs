@@ -193,9 +193,9 @@ pub fn floating_point<T: Sample>(row: &mut [u8], bands: &mut [&mut [T::Pixel]]) 
     let samples = bands.len();
     match samples {
         1 => Sums::sum(row),
-        2 => sum::<2>(row),
-        3 => sum::<3>(row),
-        4 => sum::<4>(row),
+        2 => sum_apart::<2>(row),
+        3 => sum_apart::<3>(row),
+        4 => sum_apart::<4>(row),
         _ => (samples..row.len()).for_each(|at| row[at] = row[at].wrapping_add(row[at - samples])),
     }
     match bands {
@@ -232,8 +232,13 @@ fn gather_some<T: Sample>(planes: &[u8], first: usize, step: usize, out: &mut [T
     }
 }
 
+/// Undoes predictor 2 of one band in place.
+pub fn sum(row: &mut [u8]) {
+    Sums::sum(row);
+}
+
 /// Running sums of bytes `N` apart.
-fn sum<const N: usize>(row: &mut [u8]) {
+fn sum_apart<const N: usize>(row: &mut [u8]) {
     let mut total = [0_u8; N];
     for pixel in row.as_chunks_mut::<N>().0 {
         for (byte, total) in pixel.iter_mut().zip(&mut total) {
