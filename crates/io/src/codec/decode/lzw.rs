@@ -111,7 +111,7 @@ fn run<const OLD: bool>(texts: &mut [Text; CODES + 1], input: &[u8], out: &mut [
         texts[next] = before.and(text.first());
         next = CODES.min(next + 1);
         // Streams of today switch one code early.
-        if next + usize::from(!OLD) >> width != 0 && width < WIDTH_MAX {
+        if (next + usize::from(!OLD)) >> width != 0 && width < WIDTH_MAX {
             width += 1;
         }
         let len = text.len();

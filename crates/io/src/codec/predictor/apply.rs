@@ -3,6 +3,8 @@
 //! Out of place and by equal-length slices, so that every loop vectorises. The layouts are those of the TIFF 6.0
 //! supplement 1 (predictor 2) and of Adobe's TIFF technical note 3 (predictor 3), as libtiff writes them.
 
+use swath_core::dispatched;
+
 use crate::codec::Predictor;
 
 /// Writes `row`, little-endian samples of `sample_size` bytes, to `out`, which is as long, with `predictor` applied.
@@ -60,15 +62,26 @@ fn difference<const N: usize>(stride: usize, row: &[u8], out: &mut [u8], minus: 
     }
 }
 
-/// All most significant bytes of the row first, then the next, and so on; then differences of bytes.
-fn floating_point<const N: usize>(stride: usize, row: &[u8], out: &mut [u8], scratch: &mut Vec<u8>) {
-    let samples = row.as_chunks::<N>().0;
-    scratch.resize(row.len(), 0);
-    for (plane, byte) in scratch.chunks_exact_mut(samples.len()).zip((0..N).rev()) {
-        for (out, sample) in plane.iter_mut().zip(samples) {
-            *out = sample[byte];
+dispatched! {
+    /// Bytes of samples to planes, that of the most significant first.
+    fn planes[const N: usize](samples: &[[u8; N]], out: &mut [u8]) => planes_of;
+}
+
+#[inline(always)]
+fn planes_of<const N: usize>(samples: &[[u8; N]], out: &mut [u8]) {
+    let mut parts = out.chunks_exact_mut(samples.len().max(1));
+    let mut planes: [&mut [u8]; N] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    for (at, sample) in samples.iter().enumerate() {
+        for (plane, byte) in planes.iter_mut().zip(sample.iter().rev()) {
+            plane[at] = *byte;
         }
     }
+}
+
+/// All most significant bytes of the row first, then the next, and so on; then differences of bytes.
+fn floating_point<const N: usize>(stride: usize, row: &[u8], out: &mut [u8], scratch: &mut Vec<u8>) {
+    scratch.resize(row.len(), 0);
+    planes::<N>(row.as_chunks().0, scratch);
     // Subtle: the differences run on over the borders of the planes, as libtiff's fpDiff does.
     difference(stride, scratch, out, u8_minus);
 }
