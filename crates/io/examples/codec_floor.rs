@@ -1,7 +1,7 @@
 //! The time of the codec alone for the blocks of a job: the floor under every program that reads and writes them with it.
 //!
 //! ```text
-//! cargo run --release -p swath-io --example codec_floor -- OUT.tif SOURCE.tif... [--threads N] [--passthrough]
+//! cargo run --release -p swath-io --example codec_floor -- OUT.tif SOURCE.tif... [--threads N] [--passthrough] [--files]
 //! ```
 //!
 //! OUT.tif is what the job has written. Timed is a bare loop: threads take numbers from a counter, inflate the blocks of
@@ -15,12 +15,15 @@
 //! With `--passthrough`, blocks that nothing changed are left out: those of OUT.tif that hold the same bytes as the
 //! source's, or one value, and the source's in their places. The source is the one whose blocks have the same shape.
 //!
+//! With `--files`, the stored blocks are read from their files as they are inflated, and the deflated ones are written one
+//! behind the other to a file beside OUT.tif, which is removed: bytes that no program can leave where they are.
+//!
 //! The last line printed is JSON: wall and CPU seconds, and counts of blocks.
 
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -36,9 +39,10 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const LEVEL: i32 = 6;
 
 fn main() -> Result<()> {
-    let Arguments { out, sources, threads, passthrough } = Arguments::parse(std::env::args().skip(1))?;
+    let Arguments { out, sources: paths, threads, passthrough, files } = Arguments::parse(std::env::args().skip(1))?;
+    let written = format!("{out}.floor");
     let out = Stored::read(&out, None)?;
-    let sources: Vec<_> = sources.iter().map(|path| Stored::read(path, Some(&out.image))).collect::<Result<_>>()?;
+    let sources: Vec<_> = paths.iter().map(|path| Stored::read(path, Some(&out.image))).collect::<Result<_>>()?;
     let raw = out.inflated()?;
 
     let copied_from = sources.iter().position(|source| passthrough && source.has_blocks_of(&out));
@@ -48,14 +52,18 @@ fn main() -> Result<()> {
     for (position, source) in sources.iter().enumerate() {
         let is_needed = |index: usize| copied_from != Some(position) || origins[index] == Origin::Computed;
         let blocks = source.blocks.iter().enumerate().filter(|(index, stored)| !stored.is_empty() && is_needed(*index));
-        steps.extend(blocks.map(|(_, stored)| Step::Inflate(stored, source.block_bytes())));
+        steps.extend(blocks.map(|(index, stored)| {
+            let from = files.then(|| (position, source.image.offsets[index]));
+            Step::Inflate { stored, from, length: source.block_bytes() }
+        }));
     }
     let inflated = steps.len();
     if out.is_deflate() {
         let blocks = raw.iter().zip(&origins).filter(|(raw, origin)| !raw.is_empty() && **origin == Origin::Computed);
         steps.extend(blocks.map(|(raw, _)| Step::Deflate(raw)));
     }
-    let (wall, cpu) = measure(&steps, threads)?;
+    let files = if files { Some(Files { sources: &paths, written: &written, end: AtomicU64::new(0) }) } else { None };
+    let (wall, cpu) = measure(&steps, threads, files.as_ref())?;
     let count = |of: Origin| origins.iter().filter(|origin| **origin == of).count();
     let line = json!({
         "job": { "wall": wall, "cpu": cpu },
@@ -69,35 +77,69 @@ fn main() -> Result<()> {
 }
 
 enum Step<'a> {
-    /// Stored bytes, and how many they give.
-    Inflate(&'a [u8], usize),
+    /// Stored bytes, and how many they give; where they are to be read again: a source and an offset.
+    Inflate {
+        stored: &'a [u8],
+        from: Option<(usize, u64)>,
+        length: usize,
+    },
     Deflate(&'a [u8]),
 }
 
-/// Wall and CPU seconds of all steps.
-fn measure(steps: &[Step<'_>], threads: usize) -> Result<(f64, f64)> {
-    let next = AtomicUsize::new(0);
-    let (start, cpu) = (Instant::now(), cpu_seconds());
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(steps, &next))).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker returns its errors"))
-    })?;
-    Ok((start.elapsed().as_secs_f64(), cpu_seconds() - cpu))
+/// Files that blocks are read from and written to.
+struct Files<'a> {
+    sources: &'a [String],
+    written: &'a str,
+    /// Of what is written.
+    end: AtomicU64,
 }
 
-fn work(steps: &[Step<'_>], next: &AtomicUsize) -> Result<()> {
+/// Wall and CPU seconds of all steps.
+fn measure(steps: &[Step<'_>], threads: usize, files: Option<&Files<'_>>) -> Result<(f64, f64)> {
+    let next = AtomicUsize::new(0);
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    if let Some(files) = files {
+        File::create(files.written)?;
+    }
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(steps, &next, files))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker returns its errors"))
+    })?;
+    let taken = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    files.map_or(Ok(()), |files| std::fs::remove_file(files.written))?;
+    Ok(taken)
+}
+
+fn work(steps: &[Step<'_>], next: &AtomicUsize, files: Option<&Files<'_>>) -> Result<()> {
     let mut compressor = Compressor::new(CompressionLvl::new(LEVEL).map_err(|_| "no such level")?);
     let mut decompressor = Decompressor::new();
-    let mut buffer = Vec::new();
+    let (mut buffer, mut input) = (Vec::new(), Vec::new());
+    // Each thread has its own: a place in a file is one for all that share it.
+    let mut sources: Vec<_> =
+        files.map_or(&[][..], |files| files.sources).iter().map(File::open).collect::<io::Result<_>>()?;
+    let mut written = files.map(|files| File::options().write(true).open(files.written)).transpose()?;
     while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
         match *step {
-            Step::Inflate(stored, length) => {
+            Step::Inflate { stored, from, length } => {
                 buffer.resize(length, 0);
+                let stored = match from {
+                    None => stored,
+                    Some((source, offset)) => {
+                        input.resize(stored.len(), 0);
+                        sources[source].seek(SeekFrom::Start(offset))?;
+                        sources[source].read_exact(&mut input)?;
+                        &input
+                    }
+                };
                 decompressor.zlib_decompress(stored, &mut buffer)?;
             }
             Step::Deflate(raw) => {
                 buffer.resize(compressor.zlib_compress_bound(raw.len()), 0);
-                compressor.zlib_compress(raw, &mut buffer)?;
+                let length = compressor.zlib_compress(raw, &mut buffer)?;
+                if let (Some(files), Some(written)) = (files, &mut written) {
+                    written.seek(SeekFrom::Start(files.end.fetch_add(length as u64, Ordering::Relaxed)))?;
+                    written.write_all(&buffer[..length])?;
+                }
             }
         }
     }
@@ -204,17 +246,19 @@ struct Arguments {
     sources: Vec<String>,
     threads: usize,
     passthrough: bool,
+    files: bool,
 }
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
-        const USAGE: &str = "usage: codec_floor OUT.tif SOURCE.tif... [--threads N] [--passthrough]";
+        const USAGE: &str = "usage: codec_floor OUT.tif SOURCE.tif... [--threads N] [--passthrough] [--files]";
         let mut arguments =
-            Self { out: words.next().ok_or(USAGE)?, sources: Vec::new(), threads: 2, passthrough: false };
+            Self { out: words.next().ok_or(USAGE)?, sources: Vec::new(), threads: 2, passthrough: false, files: false };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--threads" => arguments.threads = words.next().ok_or(USAGE)?.parse()?,
                 "--passthrough" => arguments.passthrough = true,
+                "--files" => arguments.files = true,
                 _ if word.starts_with('-') => return Err(USAGE.into()),
                 _ => arguments.sources.push(word),
             }
