@@ -6,6 +6,7 @@ pub mod encode;
 mod half;
 pub mod predictor;
 mod registry;
+pub(crate) mod scratch;
 
 use std::fmt;
 

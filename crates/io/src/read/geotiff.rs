@@ -3,7 +3,6 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use swath_core::dtype::Scalar;
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::grid::{Affine, Crs, Grid};
@@ -13,7 +12,6 @@ use super::header::{Header, Parser, Step};
 use super::level::Level;
 use super::levels::{self, Entry, Page, Parsed, Stored};
 use super::overview::Candidate;
-use super::source::Scratch;
 use super::{Chunks, CogSource, Info, Limits, MaskSource, Overview, ReadOptions, Validity, georeference, info};
 use crate::store::{File, Io};
 
@@ -44,7 +42,6 @@ pub(super) struct Inner {
     pub(super) level: Arc<Level>,
     /// The full resolution, then overviews.
     pub(super) levels: Vec<Entry>,
-    scratch: Arc<Mutex<Vec<Scratch>>>,
 }
 
 impl GeoTiff {
@@ -158,9 +155,9 @@ impl GeoTiff {
         }
         let failed = |error: Error| Error::new(error.kind(), format!("cannot open {name}: {error}"));
         let level = levels[0].pixels.level.clone().map_err(failed)?;
-        let (page, image, scratch) = (options.page, page.index, Arc::default());
+        let (page, image) = (options.page, page.index);
         let sidecars = overviews.into_iter().chain(mask).collect();
-        Ok(Self(Arc::new(Inner { main, sidecars, page, image, crs, affine, level, levels, scratch })))
+        Ok(Self(Arc::new(Inner { main, sidecars, page, image, crs, affine, level, levels })))
     }
 
     /// One level of the file, in chunks.
@@ -226,7 +223,7 @@ impl GeoTiff {
     ) -> Result<CogSource> {
         let failed = |error: &Error| Error::new(error.kind(), format!("cannot open {name}: {error}"));
         let level = Arc::clone(stored.level.as_ref().map_err(failed)?);
-        CogSource::new(name, stored.file.clone(), level, grid, nodata, chunks, Arc::clone(&self.0.scratch))
+        CogSource::new(name, stored.file.clone(), level, grid, nodata, chunks)
     }
 
     /// The file it reads from.

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
 use swath_core::dtype::Scalar;
 use swath_core::error::{Error, Result};
@@ -18,11 +17,9 @@ use super::Chunks;
 use super::block;
 use super::level::Level;
 use crate::codec::Compression;
-use crate::codec::decode::{self, Decoder};
+use crate::codec::decode;
+use crate::codec::scratch::Scratch;
 use crate::store::File;
-
-/// Buffers larger than this are not kept for the next block.
-const SCRATCH_BYTES_MAX: usize = 64 << 20;
 
 /// One level of a GeoTIFF.
 #[derive(Debug)]
@@ -31,15 +28,6 @@ pub struct CogSource {
     file: File,
     level: Arc<Level>,
     meta: Meta,
-    scratch: Arc<Mutex<Vec<Scratch>>>,
-}
-
-/// What decoding a block needs beside its result; as many as there are threads that decode at once.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    decoder: Decoder,
-    input: Vec<u8>,
-    output: Vec<u8>,
 }
 
 impl CogSource {
@@ -50,14 +38,13 @@ impl CogSource {
         grid: Option<Arc<Grid>>,
         nodata: Option<Scalar>,
         chunks: Chunks,
-        scratch: Arc<Mutex<Vec<Scratch>>>,
     ) -> Result<Self> {
         let chunks = chunks
             .resolve(level.shape(), level.block_shape(), level.dtype)
             .map_err(|error| error.context(format!("cannot open {name}")))?;
         let mut meta = Meta { chunks, nodata, grid, ..Meta::new(Dims::BYX, level.shape(), level.dtype) };
         meta.interval = nodata.map_or(meta.interval, |nodata| meta.interval.without(nodata));
-        Ok(Self { name, file, level, meta, scratch })
+        Ok(Self { name, file, level, meta })
     }
 
     /// The file it reads from.
@@ -134,11 +121,7 @@ impl ChunkSource for CogSource {
             let shape = self.blocks().region(block).shape;
             return Ok(Arc::new(Chunk::filled(shape, self.level.dtype, self.sparse_value())));
         };
-        let mut scratch = self.scratch.lock().pop().unwrap_or_default();
-        let result = self.decode_with(block, &range, bytes, &mut scratch);
-        if scratch.input.capacity().max(scratch.output.capacity()) <= SCRATCH_BYTES_MAX {
-            self.scratch.lock().push(scratch);
-        }
+        let result = self.file.io().scratch().lend(|scratch| self.decode_with(block, &range, bytes, scratch));
         result.map(Arc::new).map_err(|error| {
             let Range { start, end } = range;
             error.context(format!(

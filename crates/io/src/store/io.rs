@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use super::host::Host;
 use super::http;
 use crate::codec::Codecs;
+use crate::codec::scratch::ScratchPool;
 
 /// Limits of an [`Io`].
 ///
@@ -80,6 +81,7 @@ struct Inner {
     handle: Handle,
     client: OnceLock<HttpClient>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
+    scratch: ScratchPool,
     /// Dropping it ends the thread that runs the runtime; absent where the runtime is the caller's.
     _stop: Option<oneshot::Sender<()>>,
 }
@@ -147,8 +149,13 @@ impl Io {
     }
 
     fn of(options: IoOptions, handle: Handle, stop: Option<oneshot::Sender<()>>) -> Self {
-        let hosts = Mutex::default();
-        Self(Arc::new(Inner { options, handle, client: OnceLock::new(), hosts, _stop: stop }))
+        let (hosts, scratch) = Default::default();
+        Self(Arc::new(Inner { options, handle, client: OnceLock::new(), hosts, scratch, _stop: stop }))
+    }
+
+    /// What files of this decode with.
+    pub(crate) fn scratch(&self) -> &ScratchPool {
+        &self.0.scratch
     }
 
     /// Starts `future` on the runtime. Aborting drops it there: its sockets, permits and sleeps end.
