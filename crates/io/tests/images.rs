@@ -7,6 +7,7 @@ use swath_core::buffer::Buffer;
 use swath_core::error::{ErrorKind, Result};
 use swath_core::source::{ChunkSource, Place};
 use swath_core::testing::check_source;
+use swath_io::read::header::{Parser, Step};
 use swath_io::read::{Chunks, GeoTiff, Limits, Overview, ReadOptions, Validity};
 use swath_io::store::Io;
 
@@ -223,4 +224,83 @@ fn a_text_that_cannot_be_read_is_left_out_and_the_pixels_are_read() {
     let info = file.info();
     assert_eq!(info.metadata.domain("").collect::<Vec<_>>(), [("TIFFTAG_DATETIME", "2026:11:29")]);
     assert_eq!(first_pixel(&file, &Overview::Full), 1.0);
+}
+
+/// Bytes of a file of one image of 4 × 4 pixels, those of its entry of `tag` changed.
+fn changed(tag: u16, change: impl Fn(&mut [u8])) -> Vec<u8> {
+    let mut file = tiff(&[Image { data: (0..16).collect(), ..Image::new(0, 4, 4, 0) }]);
+    let directory = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
+    let entry = file[directory + 2..].chunks_exact_mut(12).find(|entry| entry[..2] == tag.to_le_bytes()).unwrap();
+    change(entry);
+    file
+}
+
+/// What libtiff mends is mended, as GDAL shows the pixels without a word.
+#[test]
+fn what_libtiff_mends_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let tag = |tag: u16| move |entry: &mut [u8]| entry[..2].copy_from_slice(&tag.to_le_bytes());
+    let value = |value: u32| move |entry: &mut [u8]| entry[8..].copy_from_slice(&value.to_le_bytes());
+    let kind = |kind: u16| move |entry: &mut [u8]| entry[2..4].copy_from_slice(&kind.to_le_bytes());
+    let mut endless = changed(254, |_| ());
+    let link = endless.len() - 4;
+    endless[link..].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    for (name, file) in [
+        ("offsets of tiles", changed(273, tag(324))),
+        ("byte counts of tiles", changed(279, tag(325))),
+        ("a byte count of 0", changed(279, value(0))),
+        ("a byte count that is too small", changed(279, value(3))),
+        ("a byte count beyond the end", changed(279, value(1 << 30))),
+        ("no byte count", changed(279, tag(65000))),
+        ("a signed width", changed(256, kind(9))),
+        (
+            "the first of two widths",
+            changed(278, |entry| {
+                tag(256)(entry);
+                value(2)(entry)
+            }),
+        ),
+        ("a chain that leads nowhere", endless),
+    ] {
+        let path = folder.path().join("mended.tif");
+        std::fs::write(&path, file).unwrap();
+        let file =
+            open(path.to_str().unwrap(), &ReadOptions::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let source = file.source(&Overview::Full, Chunks::Auto).unwrap();
+        assert_eq!(block(&source), Buffer::from_vec((0..16_u8).collect()), "{name}");
+    }
+}
+
+/// Directories one before the other are no reason to fetch a file twice.
+#[test]
+fn no_byte_is_asked_for_twice() {
+    let images: Vec<_> = (0..300).map(|value| Image::new(2, 30, 30, value as u8)).collect();
+    let mut file = tiff(&images);
+    let number = |file: &[u8], at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let mut directories = vec![number(&file, 4)];
+    let link = |file: &[u8], at: usize| at + 2 + 12 * usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
+    while let next @ 1.. = number(&file, link(&file, *directories.last().unwrap())) {
+        directories.push(next);
+    }
+    directories.reverse();
+    let mut at = 4;
+    for directory in directories.iter().copied().chain([0]) {
+        file[at..at + 4].copy_from_slice(&(directory as u32).to_le_bytes());
+        at = link(&file, directory.max(8));
+    }
+    let start = 1024;
+    let mut parser = Parser::new("file", file.len() as u64, file[..start].to_vec().into(), 0, &Limits::default());
+    let (mut fetched, mut requests) = (start, 0);
+    let header = loop {
+        match parser.step().unwrap() {
+            Step::Done(header) => break header,
+            Step::Need(range) => {
+                requests += 1;
+                fetched += (range.end - range.start) as usize;
+                parser.feed(range.start, file[range.start as usize..range.end as usize].to_vec().into());
+            }
+        }
+    };
+    assert_eq!(header.images.len(), 300);
+    assert!(fetched <= file.len() && requests < 20, "{fetched} bytes of {} by {requests} requests", file.len());
 }

@@ -5,7 +5,7 @@
 //! that brought its start. Everything in a file is hostile: sizes are checked against the file's before anything is
 //! allocated, and loops between directories end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
@@ -22,6 +22,9 @@ use crate::codec::CodecTags;
 
 /// Growth of further requests ends here; a larger tag array is still asked for whole.
 const REQUEST_BYTES_MAX: u64 = 1 << 20;
+
+/// Directories may share values, such as one colour map for all pages: so often all bytes of a file may be read.
+const SHARED: u64 = 8;
 
 /// The directories of a TIFF file.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,7 +177,7 @@ pub struct Parser {
     subs: Option<Vec<(usize, u64)>>,
     limits: Limits,
     seen: BTreeSet<u64>,
-    /// Bytes of tags that may still be read: all of them lie in the file, once.
+    /// Bytes of tags that may still be read.
     budget: u64,
     request_bytes: u64,
 }
@@ -184,7 +187,7 @@ impl Parser {
     /// read, and those of the first.
     pub fn new(name: &str, size: u64, start: Bytes, page: usize, limits: &Limits) -> Self {
         let request_bytes = (start.len() as u64).saturating_mul(2).max(1 << 10);
-        let pieces = Pieces { size, pieces: vec![(0, start)] };
+        let pieces = Pieces { size, pieces: BTreeMap::from([(0, start)]) };
         Self {
             name: name.to_owned(),
             pieces,
@@ -195,14 +198,17 @@ impl Parser {
             subs: None,
             limits: limits.clone(),
             seen: BTreeSet::new(),
-            budget: size.saturating_add(64 << 10).min(limits.tag_bytes),
+            budget: size.saturating_add(64 << 10).saturating_mul(SHARED).min(limits.tag_bytes),
             request_bytes,
         }
     }
 
     /// Adds bytes of the file.
     pub fn feed(&mut self, offset: u64, bytes: Bytes) {
-        self.pieces.pieces.push((offset, bytes));
+        let held = self.pieces.pieces.entry(offset).or_default();
+        if held.len() < bytes.len() {
+            *held = bytes;
+        }
     }
 
     /// Goes on until bytes are missing or all directories are read.
@@ -213,15 +219,21 @@ impl Parser {
         match self.advance() {
             Ok(header) => Ok(Step::Done(header)),
             Err(Stop::Missing(range)) => Ok(Step::Need(self.request(range))),
-            Err(Stop::Bad(message)) => Err(Error::corrupt(format!("cannot open {}: {message}", self.name))),
+            Err(Stop::Bad(message) | Stop::Limit(message)) => {
+                Err(Error::corrupt(format!("cannot open {}: {message}", self.name)))
+            }
         }
     }
 
-    /// The range to ask for: doubled each time, so that directories scattered over a file take few requests.
+    /// The range to ask for: doubled each time, so that directories scattered over a file take few requests; of bytes that
+    /// are not there, so that all requests together are at most the file.
     fn request(&mut self, missing: Range<u64>) -> Range<u64> {
         let len = (missing.end - missing.start).max(self.request_bytes);
         self.request_bytes = (self.request_bytes * 2).min(REQUEST_BYTES_MAX);
-        missing.start..missing.start.saturating_add(len).min(self.pieces.size)
+        let gap = self.pieces.gap(missing.start);
+        let end = missing.start.saturating_add(len).min(gap.end);
+        // Of directories that stand one before the other, the next ones are wanted, too.
+        missing.start.min(end.saturating_sub(len)).max(gap.start)..end
     }
 
     fn advance(&mut self) -> Result<Header, Stop> {
@@ -234,7 +246,11 @@ impl Parser {
             }
         };
         while self.next != 0 && !self.seen.contains(&self.next) {
-            let (image, next) = self.directory(prelude, self.next)?;
+            let (image, next) = match self.directory(prelude, self.next) {
+                // The chain ends where it is damaged, as in libtiff.
+                Err(Stop::Bad(_)) if !self.images.is_empty() => break,
+                read => read?,
+            };
             self.accept(image)?;
             self.seen.insert(self.next);
             self.next = next;
@@ -250,9 +266,13 @@ impl Parser {
             if offset != 0 && !self.seen.contains(&offset) {
                 let (image, _) = match self.directory(prelude, offset) {
                     Ok(read) => read,
-                    Err(stop) => {
+                    Err(Stop::Bad(_)) => {
+                        subs.pop();
+                        continue;
+                    }
+                    Err(missing) => {
                         self.subs = Some(subs);
-                        return Err(stop);
+                        return Err(missing);
                     }
                 };
                 self.accept(Image { sub_of: Some(parent), ..image })?;
@@ -302,6 +322,8 @@ impl Parser {
 enum Stop {
     Missing(Range<u64>),
     Bad(String),
+    /// A limit, which is none of what libtiff would pass over.
+    Limit(String),
 }
 
 fn bad(message: impl Into<String>) -> Stop {
@@ -369,8 +391,13 @@ fn read_directory(pieces: &Pieces, prelude: Prelude, offset: u64, entries_max: u
     }
     let table = pieces.bytes(at(count_size)?, count * entry_size)?;
     let mut directory = Directory::empty();
+    let mut seen = BTreeSet::new();
     directory.extend(table.chunks_exact(entry_size as usize).filter_map(|entry| {
         let number = |from: usize, to: usize| prelude.unsigned(&entry[from..to]);
+        // Of entries of one tag, the first counts, as in libtiff.
+        if !seen.insert(number(0, 2)) {
+            return None;
+        }
         let tag = Tag::from_u16_exhaustive(number(0, 2) as u16);
         let kind = Type::from_u16(number(2, 4) as u16)?;
         let mut value = [0; 8];
@@ -415,8 +442,9 @@ impl<'a> Tags<'a> {
         if bytes > self.size {
             return Err(beyond());
         }
-        let budget =
-            self.budget.checked_sub(bytes).ok_or_else(|| bad("its tags are larger than the file, or than allowed"))?;
+        let budget = self.budget.checked_sub(bytes).ok_or_else(|| {
+            Stop::Limit(format!("its tags are larger than the file, or than allowed, with tag {tag}"))
+        })?;
         let mut value = ValueBuffer::empty(entry.field_type());
         let result = self.decoder.read_directory_tags(self.directory).find_tag_buf(name, &mut value);
         match (result, self.decoder.inner().missing.take()) {
@@ -439,7 +467,7 @@ impl<'a> Tags<'a> {
         })
     }
 
-    /// Unsigned numbers; empty where the tag is absent or has another type.
+    /// Numbers, none of them negative; empty where the tag is absent or has another type.
     fn numbers(&mut self, tag: u16) -> Result<Vec<u64>, Stop> {
         let Some(value) = self.value(tag)? else { return Ok(Vec::new()) };
         let bytes = value.as_bytes();
@@ -448,7 +476,7 @@ impl<'a> Tags<'a> {
             Type::SHORT => bytes.as_chunks().0.iter().map(|b| u64::from(u16::from_ne_bytes(*b))).collect(),
             Type::LONG | Type::IFD => bytes.as_chunks().0.iter().map(|b| u64::from(u32::from_ne_bytes(*b))).collect(),
             Type::LONG8 | Type::IFD8 => bytes.as_chunks().0.iter().map(|b| u64::from_ne_bytes(*b)).collect(),
-            _ => Vec::new(),
+            _ => signed(&value).into_iter().map(u64::try_from).collect::<Result<_, _>>().unwrap_or_default(),
         })
     }
 
@@ -466,8 +494,17 @@ impl<'a> Tags<'a> {
         Ok(match value.data_type() {
             Type::DOUBLE => bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b)).collect(),
             Type::FLOAT => bytes.as_chunks().0.iter().map(|b| f64::from(f32::from_ne_bytes(*b))).collect(),
-            _ => Vec::new(),
+            Type::BYTE => bytes.iter().map(|byte| f64::from(*byte)).collect(),
+            Type::SHORT => bytes.as_chunks().0.iter().map(|b| f64::from(u16::from_ne_bytes(*b))).collect(),
+            Type::LONG => bytes.as_chunks().0.iter().map(|b| f64::from(u32::from_ne_bytes(*b))).collect(),
+            _ => signed(&value).into_iter().map(|value| value as f64).collect(),
         })
+    }
+
+    /// The numbers of `tag`, or of `other` where it is absent: libtiff takes tags of strips and of tiles for each other.
+    fn either(&mut self, tag: u16, other: u16) -> Result<Vec<u64>, Stop> {
+        let values = self.numbers(tag)?;
+        if values.is_empty() { self.numbers(other) } else { Ok(values) }
     }
 
     /// Text without what follows a NUL; bytes that are not UTF-8 are replaced.
@@ -487,8 +524,12 @@ impl<'a> Tags<'a> {
                 let above = u32::from_ne_bytes([*a, *b, *c, *d]);
                 quotient(above.into(), u32::from_ne_bytes([*e, *f, *g, *h]).into())
             }),
-            Type::FLOAT => bytes.as_chunks().0.first().map(|b| f32::from_ne_bytes(*b)),
-            _ => None,
+            Type::SRATIONAL => bytes.as_chunks().0.first().map(|[a, b, c, d, e, f, g, h]| {
+                let above = i32::from_ne_bytes([*a, *b, *c, *d]);
+                quotient(above.into(), i32::from_ne_bytes([*e, *f, *g, *h]).into())
+            }),
+            // Whatever number it is.
+            _ => self.doubles(tag)?.first().map(|value| *value as f32),
         })
     }
 
@@ -499,7 +540,11 @@ impl<'a> Tags<'a> {
                 about.texts.push((tag, text));
             }
         }
-        about.resolution = [present(self.rational(282))?.flatten(), present(self.rational(283))?.flatten()];
+        about.resolution = match [present(self.rational(282))?.flatten(), present(self.rational(283))?.flatten()] {
+            [None, None] => [None, None],
+            // libtiff has one mark for both: with one of them, the other is 0.
+            resolution => resolution.map(|pixels| pixels.or(Some(0.0))),
+        };
         about.resolution_unit = present(self.numbers(296))?.and_then(|values| values.first().copied());
         let first = |values: Option<Vec<u64>>| values.and_then(|values| values.first().copied());
         about.sample_range = [first(present(self.numbers(280))?), first(present(self.numbers(281))?)];
@@ -522,7 +567,10 @@ impl<'a> Tags<'a> {
             (0, 0) => None,
             tile => Some(tile),
         };
-        let (offsets, counts) = if tile.is_some() { (324, 325) } else { (273, 279) };
+        let (offsets, counts) = match tile {
+            Some(_) => (self.either(324, 273)?, self.either(325, 279)?),
+            None => (self.either(273, 324)?, self.either(279, 325)?),
+        };
         Ok(Image {
             subfile_type,
             width: self.number(256, 0)?,
@@ -537,32 +585,44 @@ impl<'a> Tags<'a> {
             planar: self.number(284, 1)?,
             tile,
             rows_per_strip: self.number(278, u64::MAX)?,
-            offsets: self.numbers(offsets)?,
-            counts: self.numbers(counts)?,
+            offsets,
+            counts,
             extra_samples: self.numbers(338)?,
-            color_map: self.shorts(320)?,
+            color_map: present(self.shorts(320))?.unwrap_or_default(),
             codec: CodecTags {
-                jpeg_tables: self.bytes(347)?,
+                jpeg_tables: present(self.bytes(347))?.unwrap_or_default(),
                 t4_options: self.number(292, 0)? as u32,
                 t6_options: self.number(293, 0)? as u32,
                 lerc_parameters: self.numbers(50674)?.into_iter().map(|value| value as u32).collect(),
             },
             geo: Geo {
-                pixel_scale: self.doubles(33550)?,
+                pixel_scale: present(self.doubles(33550))?.unwrap_or_default(),
                 tie_points: self.doubles(33922)?,
                 transformation: self.doubles(34264)?,
                 keys: GeoKeys {
                     directory: self.shorts(34735)?,
-                    doubles: self.doubles(34736)?,
+                    doubles: present(self.doubles(34736))?.unwrap_or_default(),
                     ascii: self.text(34737)?.unwrap_or_default(),
                 },
             },
-            nodata: self.text(42113)?.map(|text| text.trim().to_owned()),
-            gdal_metadata: self.text(42112)?,
+            nodata: present(self.text(42113))?.flatten().map(|text| text.trim().to_owned()),
+            gdal_metadata: present(self.text(42112))?.flatten(),
             about,
-            sub_directories: self.numbers(330)?,
+            sub_directories: present(self.numbers(330))?.unwrap_or_default(),
             sub_of: None,
         })
+    }
+}
+
+/// Numbers of a signed type.
+fn signed(value: &ValueBuffer) -> Vec<i64> {
+    let bytes = value.as_bytes();
+    match value.data_type() {
+        Type::SBYTE => bytes.iter().map(|byte| i64::from(*byte as i8)).collect(),
+        Type::SSHORT => bytes.as_chunks().0.iter().map(|b| i64::from(i16::from_ne_bytes(*b))).collect(),
+        Type::SLONG => bytes.as_chunks().0.iter().map(|b| i64::from(i32::from_ne_bytes(*b))).collect(),
+        Type::SLONG8 => bytes.as_chunks().0.iter().map(|b| i64::from_ne_bytes(*b)).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -631,17 +691,24 @@ fn stand_in(prelude: Prelude) -> Vec<u8> {
 #[derive(Debug)]
 struct Pieces {
     size: u64,
-    pieces: Vec<(u64, Bytes)>,
+    /// By where they begin. They overlap only where more was fed than was asked for.
+    pieces: BTreeMap<u64, Bytes>,
 }
 
 impl Pieces {
-    /// The bytes from `position` to the end of the longest piece that has it; none if no piece does.
+    /// The bytes from `position` to the end of a piece that has it; none if no piece does.
     fn at(&self, position: u64) -> Option<&[u8]> {
-        self.pieces
-            .iter()
-            .filter_map(|(offset, bytes)| bytes.get(usize::try_from(position.checked_sub(*offset)?).ok()?..))
-            .max_by_key(|rest| rest.len())
-            .filter(|rest| !rest.is_empty())
+        let rest =
+            |(offset, bytes): (&u64, &'_ Bytes)| usize::try_from(position - offset).ok().filter(|at| *at < bytes.len());
+        let pieces = self.pieces.range(..=position).rev();
+        pieces.filter_map(|piece| Some(&piece.1[rest(piece)?..])).next()
+    }
+
+    /// The bytes around `position`, which no piece has, that no piece has either.
+    fn gap(&self, position: u64) -> Range<u64> {
+        let ends = self.pieces.range(..=position).map(|(offset, bytes)| offset + bytes.len() as u64);
+        let next = self.pieces.range(position..).next().map_or(self.size, |(offset, _)| *offset);
+        ends.max().unwrap_or(0)..next.min(self.size)
     }
 
     /// Exactly the `len` bytes from `offset` on.

@@ -287,7 +287,7 @@ fn pages(inner: &Inner) -> Vec<PageInfo> {
         PageInfo {
             number,
             directory: image.sub_of.is_none().then_some(index + 1),
-            bands: image.samples as usize * samples.map_or(1, |samples| samples.parts),
+            bands: (image.samples as usize).saturating_mul(samples.map_or(1, |samples| samples.parts)),
             height: image.height as usize,
             width: image.width as usize,
             dtype: samples.map(|samples| samples.dtype),

@@ -47,6 +47,9 @@ pub(super) struct Level {
     file_size: u64,
 }
 
+/// Byte counts beyond this are compared with what the block can need.
+const COUNT_DOUBTED: u64 = 1 << 20;
+
 impl Level {
     /// Checks `image`, of a file of `file_size` bytes; messages are to follow `cannot open URI: `.
     pub(super) fn new(image: &Image, little_endian: bool, file_size: u64, codecs: &Codecs) -> Result<Self> {
@@ -118,7 +121,8 @@ impl Level {
         let blocks = counts.iter().try_fold(1_usize, |count, length| count.checked_mul(*length));
         let all_sparse = self.tiled && self.offsets.is_empty() && self.counts.is_empty();
         let complete = |len: usize| blocks.is_some_and(|blocks| len >= blocks);
-        let counted = complete(self.counts.len()) || self.counts.is_empty() && self.compression == Compression::None;
+        let estimable = self.compression == Compression::None || self.is_one_strip();
+        let counted = complete(self.counts.len()) || self.counts.is_empty() && estimable;
         if all_sparse || complete(self.offsets.len()) && counted {
             return Ok(());
         }
@@ -196,9 +200,10 @@ impl Level {
     /// Where a block's bytes lie; none for a sparse block.
     pub(super) fn range(&self, block: usize) -> Result<Option<Range<u64>>> {
         let offset = self.offsets.get(block).copied().unwrap_or(0);
+        let stored = self.stored_bytes(block) as u64;
         let count = match self.counts.get(block) {
-            Some(count) => *count,
-            None if self.counts.is_empty() => self.stored_bytes(block) as u64,
+            Some(count) => self.believable(*count, offset, stored),
+            None if self.counts.is_empty() => self.believable(0, offset, stored),
             None => 0,
         };
         if offset == 0 || count == 0 {
@@ -212,6 +217,26 @@ impl Level {
                 self.file_size
             ))),
         }
+    }
+
+    /// The bytes that a block takes, where its index says `count`: as libtiff, which mends what is wrong with a file's only
+    /// strip, and does not believe that many bytes are compressed to more.
+    fn believable(&self, count: u64, offset: u64, stored: u64) -> u64 {
+        let plain = self.compression == Compression::None;
+        if plain && self.counts.is_empty() {
+            return stored;
+        }
+        let rest = self.file_size.saturating_sub(offset);
+        if self.is_one_strip() && (count == 0 || plain && (count < stored || count > rest)) {
+            return if plain { stored.min(rest) } else { rest };
+        }
+        let most = stored.saturating_mul(10).saturating_add(4096);
+        if !plain && count > COUNT_DOUBTED { count.min(most) } else { count }
+    }
+
+    /// Whether all pixels are one strip.
+    fn is_one_strip(&self) -> bool {
+        !self.tiled && self.blocks().len() == 1
     }
 
     /// Whether the stored bytes of a block are those that any file of its layout could hold.
@@ -232,8 +257,7 @@ impl Level {
         if self.offsets.is_empty() {
             return blocks;
         }
-        let counts = self.counts.iter().copied().chain(std::iter::repeat(1));
-        self.offsets.iter().zip(counts).take(blocks).filter(|(offset, count)| **offset == 0 || *count == 0).count()
+        (0..blocks).filter(|block| matches!(self.range(*block), Ok(None))).count()
     }
 
     /// `block (row 3, column 7)`, with the band where bands have blocks of their own.
@@ -348,7 +372,7 @@ mod tests {
                 Image { bits: vec![16], sample_format: vec![5], ..image() },
                 "complex samples of 16 bits are not supported",
             ),
-            (Image { bits: vec![8, 16], ..image() }, "bands of different sample types are not supported"),
+            (Image { samples: 2, bits: vec![8, 16], ..image() }, "bands of different sample types are not supported"),
             (Image { photometric: 6, ..image() }, "the color model YCbCr (6) is not supported"),
         ] {
             let error = level(&image).unwrap_err();

@@ -8,6 +8,7 @@ use swath_core::grid::Grid;
 
 use super::header::{Header, Image};
 use super::level::Level;
+use super::samples::Samples;
 use super::{Limits, header, nodata};
 use crate::store::File;
 
@@ -149,11 +150,12 @@ fn is_overview(image: &Image, full: &Image) -> bool {
 
 fn is_smaller_copy(image: &Image, full: &Image) -> bool {
     let smaller = |part: u64, whole: u64| (1..=whole).contains(&part);
-    image.samples == full.samples
-        && image.bits == full.bits
-        && image.sample_format == full.sample_format
-        && smaller(image.width, full.width)
-        && smaller(image.height, full.height)
+    // Tags may have a value for each band, or one, or none.
+    let same = match (Samples::of(image), Samples::of(full)) {
+        (Ok(samples), Ok(of_full)) => samples == of_full,
+        _ => (&image.bits, &image.sample_format) == (&full.bits, &full.sample_format),
+    };
+    image.samples == full.samples && same && smaller(image.width, full.width) && smaller(image.height, full.height)
 }
 
 /// Whether samples can be a mask of `full`: unsigned, of at most eight bits, one for all its bands or one for each.

@@ -38,7 +38,12 @@ impl Metadata {
     }
 
     pub(super) fn insert(&mut self, domain: &str, name: impl Into<String>, value: impl Into<String>) {
-        self.0.entry(domain.to_owned()).or_default().insert(name.into(), value.into());
+        let mut value = value.into();
+        // As GDAL, where a line of a name and a value is read: documents stay as they are.
+        if !domain.starts_with("xml:") {
+            value.drain(..value.len() - value.trim_start_matches([' ', '\t']).len());
+        }
+        self.0.entry(domain.to_owned()).or_default().insert(name.into(), value);
     }
 }
 

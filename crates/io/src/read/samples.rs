@@ -38,8 +38,11 @@ impl Samples {
     /// # Errors
     /// `Unsupported` for what GDAL does not read either.
     pub(super) fn of(image: &Image) -> Result<Self> {
-        let uniform =
-            |values: &[u64]| values.first().copied().filter(|first| values.iter().all(|value| value == first));
+        // What is beyond the bands is nobody's.
+        let bands = usize::try_from(image.samples).unwrap_or(usize::MAX).max(1);
+        let uniform = |values: &[u64]| {
+            values.first().copied().filter(|first| values.iter().take(bands).all(|value| value == first))
+        };
         let (Some(bits), Some(format)) = (uniform(&image.bits), uniform(&image.sample_format)) else {
             return Err(Error::unsupported("bands of different sample types are not supported"));
         };

@@ -124,6 +124,7 @@ impl Ccitt {
             if bits.is_over() {
                 return Err(short(block, index));
             }
+            mend(&mut self.row, width);
             fill(&self.row, width, row);
             std::mem::swap(&mut self.row, &mut self.reference);
             self.reference.extend([width; BEYOND]);
@@ -137,7 +138,7 @@ impl Ccitt {
         let (mut at, mut black) = (0, false);
         while at < width {
             let Some(run) = bits.run(black) else { return false };
-            at = at.saturating_add(run).min(width);
+            at = at.saturating_add(run);
             self.row.push(at);
             black = !black;
         }
@@ -178,7 +179,7 @@ impl Ccitt {
                 Some(Mode::Horizontal) => {
                     for color in [black, !black] {
                         let run = bits.run(color).ok_or_else(|| damaged("a code that is none"))?;
-                        at = at.max(0).saturating_add(run.into()).min(width.into());
+                        at = at.max(0).saturating_add(run.into()).min(u32::MAX.into());
                         self.row.push(at as u32);
                     }
                 }
@@ -192,6 +193,17 @@ impl Ccitt {
             }
         }
         Ok(false)
+    }
+}
+
+/// Leaves out runs that go beyond the row, and ends what is left white, as libtiff does.
+fn mend(changes: &mut Vec<u32>, width: u32) {
+    while changes.pop_if(|last| *last > width).is_some() {}
+    if let Some(last) = changes.last().copied()
+        && last < width
+        && changes.len() % 2 == 1
+    {
+        changes.push(last);
     }
 }
 
@@ -321,5 +333,27 @@ impl fax::BitReader for Bits<'_> {
 
     fn bits_to_byte_boundary(&self) -> u8 {
         (self.at.next_multiple_of(8) - self.at) as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_row_is_left_white() {
+        for (changes, mended) in [
+            (vec![], vec![]),
+            (vec![32], vec![32]),
+            (vec![10], vec![10, 10]),
+            (vec![10, 40], vec![10, 10]),
+            (vec![10, 20, 40], vec![10, 20]),
+            (vec![10, 20, 40, 50], vec![10, 20]),
+            (vec![10, 32], vec![10, 32]),
+        ] {
+            let mut row = changes.clone();
+            mend(&mut row, 32);
+            assert_eq!(row, mended, "{changes:?}");
+        }
     }
 }
