@@ -123,9 +123,9 @@ pub(super) fn height_scale(geo: &Geo, bands: usize) -> Option<(f64, f64)> {
 }
 
 fn scaled(geo: &Geo) -> Option<Affine> {
-    let (&[width, height, ..], &[column, row, _, x, y, ..]) = (&*geo.pixel_scale, &*geo.tie_points) else {
-        return None;
-    };
+    // Without a tie point, GDAL takes the first pixel's corner for the origin.
+    let tie_point = if geo.tie_points.is_empty() { &[0.0; 6][..] } else { &*geo.tie_points };
+    let (&[width, height, ..], &[column, row, _, x, y, ..]) = (&*geo.pixel_scale, tie_point) else { return None };
     // Like GDAL, take the height as positive whatever its sign.
     let affine = Affine::north_up(x, y, width, height.abs());
     has_scale(geo).then(|| affine.shifted(-column, -row))
@@ -162,6 +162,13 @@ mod tests {
         };
         assert_eq!(affine(&tied), Some(Affine::north_up(600_000.0, 5_900_060.0, 10.0, 20.0)));
         assert_eq!(crs(&tied).unwrap().epsg(), Some(32631));
+    }
+
+    #[test]
+    fn a_scale_alone_begins_at_the_origin() {
+        let scaled = Geo { pixel_scale: vec![2.0, 3.0, 0.0], ..geo(false) };
+        assert_eq!(affine(&scaled), Some(Affine::north_up(0.0, 0.0, 2.0, 3.0)));
+        assert!(control_points(&scaled).is_empty());
     }
 
     #[test]

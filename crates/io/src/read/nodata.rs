@@ -2,6 +2,8 @@
 
 use swath_core::dtype::{DType, Scalar};
 
+use super::describe;
+
 /// The nodata value, or none where the text is no number or one that no pixel of `dtype` can have.
 pub(super) fn parse(text: &str, dtype: DType) -> Option<Scalar> {
     let text = text.trim();
@@ -16,9 +18,16 @@ pub(super) fn parse(text: &str, dtype: DType) -> Option<Scalar> {
         }
         "1.#inf" => f64::INFINITY,
         "-1.#inf" => f64::NEG_INFINITY,
-        text => text.parse().ok()?,
+        text => text.parse().ok().or_else(|| leading(text))?,
     };
     nearest(value, dtype)
+}
+
+/// The number that a text begins with, as `255 255`, `12m` or, with a comma, `7,5`; none where it begins with another word.
+fn leading(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = digits.strip_prefix('.').unwrap_or(digits).starts_with(|char: char| char.is_ascii_digit());
+    is_number.then(|| describe::number(&text.replacen(',', ".", 1)))
 }
 
 /// The pixel that decimal digits mean: exact for integers, the nearest for floats.
@@ -54,6 +63,10 @@ mod tests {
             ("nan", DType::U16, None),
             ("1e300", DType::F32, None),
             ("none", DType::F32, None),
+            ("-", DType::F32, None),
+            ("255 255", DType::U8, Some(Scalar::Int(255))),
+            ("12m", DType::F32, Some(Scalar::Int(12))),
+            ("-7,5", DType::F32, Some(Scalar::Float(-7.5))),
             ("", DType::F32, None),
             ("nan", DType::F32, Some(Scalar::Float(f64::NAN))),
             ("-NaN", DType::F64, Some(Scalar::Float(f64::NAN))),
