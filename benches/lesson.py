@@ -234,4 +234,4 @@ def finish(text, begin, end, missed, a):
         write(text, begin, end)
     for what in missed:
         print(f"missed: {what}", file=sys.stderr)
-    sys.exit(1 if a.check and missed else 0)
+    sys.exit(1 if getattr(a, "check", False) and missed else 0)

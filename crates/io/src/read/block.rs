@@ -135,7 +135,7 @@ impl Rows {
         let [_, bands, rows, columns] = self.shape;
         let mut out = vec![S::Pixel::default(); bands * rows * columns];
         let plain = if self.little { undo::plain::<S, true> } else { undo::plain::<S, false> };
-        let horizontal = if self.little { undo::horizontal::<S, true> } else { undo::horizontal::<S, false> };
+        let horizontal = if self.little { S::horizontal::<true> } else { S::horizontal::<false> };
         match raw {
             Raw::Plain(raw) => each_row(raw.chunks_exact(self.bytes), &mut out, rows, columns, plain),
             Raw::Differences(raw) => {

@@ -203,8 +203,10 @@ impl Level {
         let stored = self.stored_bytes(block) as u64;
         let count = match self.counts.get(block) {
             Some(count) => self.believable(*count, offset, stored),
-            None if self.counts.is_empty() => self.believable(0, offset, stored),
-            None => 0,
+            None if !self.counts.is_empty() => 0,
+            None if self.compression == Compression::None => stored,
+            // One strip: others were refused.
+            None => self.file_size.saturating_sub(offset),
         };
         if offset == 0 || count == 0 {
             return Ok(None);
@@ -223,9 +225,6 @@ impl Level {
     /// strip, and does not believe that many bytes are compressed to more.
     fn believable(&self, count: u64, offset: u64, stored: u64) -> u64 {
         let plain = self.compression == Compression::None;
-        if plain && self.counts.is_empty() {
-            return stored;
-        }
         let rest = self.file_size.saturating_sub(offset);
         if self.is_one_strip() && (count == 0 || plain && (count < stored || count > rest)) {
             return if plain { stored.min(rest) } else { rest };

@@ -7,6 +7,8 @@ mod geotiff;
 mod options;
 mod limits;
 pub mod header;
+mod tags;
+mod pieces;
 mod ghost;
 mod levels;
 mod level;

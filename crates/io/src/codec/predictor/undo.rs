@@ -18,7 +18,8 @@ pub trait Sample: Copy {
     /// The pixel of these bits.
     fn of_word(word: Self::Word) -> Self::Pixel;
 
-    /// As the function [`horizontal`].
+    /// Undoes predictor 2: each sample is the sum of all differences of its band up to it. Arguments are those of
+    /// [`plain`]; the row is left in any state.
     fn horizontal<const LITTLE: bool>(row: &mut [u8], bands: &mut [&mut [Self::Pixel]]);
 }
 
@@ -174,11 +175,6 @@ pub fn plain<T: Sample, const LITTLE: bool>(row: &[u8], bands: &mut [&mut [T::Pi
     }
 }
 
-/// Undoes predictor 2: each sample is the sum of all differences of its band up to it.
-pub fn horizontal<T: Sample, const LITTLE: bool>(row: &mut [u8], bands: &mut [&mut [T::Pixel]]) {
-    T::horizontal::<LITTLE>(row, bands);
-}
-
 /// Undoes predictor 2 where the words are, of `samples` interleaved words a pixel: for what is no number of one word.
 pub fn sum_words<W: Word, const LITTLE: bool>(row: &mut [u8], samples: usize) {
     for at in (samples * W::SIZE..row.len()).step_by(W::SIZE) {
@@ -301,7 +297,7 @@ mod tests {
             let mut row: Vec<u8> = (0..3).flat_map(|_| (0..samples).map(|band| 100 + band as u8)).collect();
             let mut out = vec![vec![0_i8; 3]; samples];
             let mut bands: Vec<_> = out.iter_mut().map(Vec::as_mut_slice).collect();
-            horizontal::<i8, true>(&mut row, &mut bands);
+            i8::horizontal::<true>(&mut row, &mut bands);
             for (band, row) in out.iter().enumerate() {
                 let step = 100 + band as u8;
                 let expected = [1_u8, 2, 3].map(|times| step.wrapping_mul(times) as i8);
