@@ -3,6 +3,7 @@
 //! This crate knows words and terminals; everything it does to rasters is the library's. Standard output carries results
 //! only, standard error all the rest, and the exit code says whether to look: 0, 1 for a failure, 2 for a wrong command line.
 
+mod allocator;
 mod args;
 mod calc;
 mod composite;
@@ -23,11 +24,8 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
-// Runs free large buffers on other threads than those that asked for them, which the system's allocator is slow at.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::keep();
     let result = match Cli::parse().command {
         Command::Info(args) => info::run(&args),
         Command::Calc(args) => calc::run(&args),

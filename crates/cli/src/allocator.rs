@@ -1,0 +1,20 @@
+//! The allocator of the command; a library must not choose one.
+
+use std::ffi::c_long;
+
+// Runs free large buffers on other threads than those that asked for them, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// `mi_option_purge_delay` of `mimalloc.h`, which the crate has no name for: milliseconds after which freed memory goes
+/// back to the system; -1 for never.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+const NEVER: c_long = -1;
+
+/// Keeps freed memory until the process ends: a run asks for as much again at once, and a fresh page costs a fault and
+/// the zeros that the system fills it with. A run's peak stays what it is.
+#[allow(unsafe_code, reason = "the allocator's options are set by a function in C")]
+pub(crate) fn keep() {
+    // SAFETY: the call writes one number in a table of the allocator, and may come at any time.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, NEVER) }
+}
