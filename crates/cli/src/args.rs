@@ -1,12 +1,16 @@
 //! The command line.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use swath::{Compression, Detail, GeoTiffOptions, Overlap, Predictor, Scalar};
+use swath::prelude::*;
+use swath::{
+    BigTiff, CogOptions, Compression, Detail, GeoTiffOptions, Interleave, LazyRaster, Overlap, Overviews, Predictor,
+    Resampling, Scalar, Sink,
+};
 
 use crate::units::{parse_duration, parse_range, parse_rate, parse_scalar, parse_share, parse_size};
 use crate::{calc, composite, stats};
@@ -95,6 +99,9 @@ pub(crate) struct CalcArgs {
     /// The GeoTIFF to write; one that exists is replaced when the new one is complete.
     #[arg(short, long, value_name = "OUT.tif")]
     pub(crate) output: Option<PathBuf>,
+    /// The value of pixels that are none, in the file; those that were none by another value get this one.
+    #[arg(long, value_name = "VALUE", value_parser = parse_scalar, allow_hyphen_values = true)]
+    pub(crate) nodata: Option<Scalar>,
     /// Print numbers as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -224,11 +231,54 @@ pub(crate) struct FormatArgs {
     /// Rows and columns of a block, a multiple of 16.
     #[arg(long, value_name = "N")]
     blocksize: Option<usize>,
+    /// How the bands of a pixel lie in the file.
+    #[arg(long, value_enum, value_name = "WAY")]
+    interleave: Option<Interleaving>,
+    /// Whether the file has 64-bit offsets; auto where it could exceed 4 GiB.
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    bigtiff: Big,
+    /// Leave blocks of nothing but nodata, or 0 where there is none, out of the file.
+    #[arg(long)]
+    sparse: bool,
+    /// Write a Cloud-Optimized GeoTIFF, with overviews.
+    #[arg(long)]
+    cog: bool,
+    /// Overviews of a COG: as many as it takes until one fits a block, or a count, 0 for none.
+    #[arg(long, value_name = "auto|N", value_parser = parse_overviews, requires = "cog", default_value = "auto")]
+    overviews: Overviews,
+    /// How overviews are made; nearest by default for bool and a single band of 8 bits, else average.
+    #[arg(long, value_name = "WAY", value_parser = parse_resampling, requires = "cog")]
+    resampling: Option<Resampling>,
+}
+
+fn parse_overviews(text: &str) -> Result<Overviews, String> {
+    match text {
+        "auto" => Ok(Overviews::Auto),
+        count => count.parse().map(Overviews::Levels).map_err(|_| "expected auto, or a count such as 3".to_owned()),
+    }
+}
+
+fn parse_resampling(text: &str) -> Result<Resampling, String> {
+    let known = || Resampling::ALL.map(Resampling::name).join(", ");
+    Resampling::ALL.into_iter().find(|by| by.name() == text).ok_or_else(|| format!("expected one of {}", known()))
 }
 
 impl FormatArgs {
-    pub(crate) fn options(&self) -> GeoTiffOptions {
-        let mut options = GeoTiffOptions::new();
+    /// What writes a raster to a file, in this format.
+    pub(crate) fn sink(&self, raster: &LazyRaster, path: &Path) -> swath::Result<Sink> {
+        let options = self.options();
+        if !self.cog {
+            return raster.to_geotiff_with(path, options);
+        }
+        let options = CogOptions::from(options).overviews(self.overviews);
+        raster.to_cog_with(path, self.resampling.map_or(options.clone(), |by| options.resampling(by)))
+    }
+
+    fn options(&self) -> GeoTiffOptions {
+        let mut options = GeoTiffOptions::new().big_tiff(self.bigtiff.into()).sparse(self.sparse);
+        if let Some(interleave) = self.interleave {
+            options = options.interleave(interleave.into());
+        }
         if let Some(compress) = self.compress {
             options = options.compression(compress.into());
         }
@@ -277,6 +327,38 @@ impl From<Compress> for Compression {
             Compress::Deflate => Self::Deflate,
             Compress::Lzw => Self::Lzw,
             Compress::Zstd => Self::Zstd,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Interleaving {
+    Pixel,
+    Band,
+}
+
+impl From<Interleaving> for Interleave {
+    fn from(way: Interleaving) -> Self {
+        match way {
+            Interleaving::Pixel => Self::Pixel,
+            Interleaving::Band => Self::Band,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Big {
+    Auto,
+    Yes,
+    No,
+}
+
+impl From<Big> for BigTiff {
+    fn from(when: Big) -> Self {
+        match when {
+            Big::Auto => Self::Auto,
+            Big::Yes => Self::Always,
+            Big::No => Self::Never,
         }
     }
 }

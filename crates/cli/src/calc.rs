@@ -77,6 +77,10 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
             return stats::print(&args.expression, &computed, &told, args.json);
         }
     };
+    let raster = match args.nodata {
+        Some(value) => raster.fill_nodata(value)?.with_nodata(value)?,
+        None => raster,
+    };
     deliver::raster(&raster, args.output.as_deref(), run, &args.show, &args.run, &args.format)
 }
 

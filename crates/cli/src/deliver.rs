@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use swath::prelude::*;
 use swath::{Detail, DotOptions, Explain, LazyRaster, Run, Sink, Times, Trace};
 
 use crate::args::{FormatArgs, RunArgs, ShowArgs};
@@ -31,7 +30,7 @@ pub(crate) fn raster(
     format: &FormatArgs,
 ) -> Result<(), Failure> {
     let Some(path) = path else { return show(show_args, &run, raster) };
-    let sink = raster.to_geotiff_with(path, format.options())?;
+    let sink = format.sink(raster, path)?;
     if show_args.explain { show(show_args, &run, &sink) } else { write(&sink, run, show_args, run_args) }
 }
 

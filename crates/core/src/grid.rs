@@ -282,6 +282,13 @@ impl Grid {
         }
     }
 
+    /// The grid of the same extent with so many rows and columns.
+    #[must_use]
+    pub fn downsampled(&self, rows: usize, columns: usize) -> Self {
+        let (x, y) = (self.width as f64 / columns as f64, self.height as f64 / rows as f64);
+        Self { affine: self.affine.scaled(x, y), width: columns, height: rows, crs: self.crs.clone() }
+    }
+
     /// Rows and columns of the smallest window that covers the box (CRS units), cut to the grid: `(rows, columns)`.
     /// A border within 1e-6 of a pixel of a pixel's edge counts as that edge.
     ///

@@ -12,7 +12,7 @@ use swath_core::shape::{ChunkGrid, Dims};
 use swath_core::sink::ChunkSink;
 use swath_core::source::MemorySource;
 use swath_core::{buffer::Pixel, chunk::Chunk, error::Error};
-use swath_io::write::GeoTiffOptions;
+use swath_io::write::{CogOptions, GeoTiffOptions};
 
 use crate::run::{ChunkStream, Run, RunFuture};
 use crate::sink::Sink;
@@ -66,6 +66,32 @@ pub trait Compute: sealed::Sealed {
     #[track_caller]
     fn to_geotiff_with(&self, path: impl AsRef<Path>, options: GeoTiffOptions) -> Result<Sink>;
 
+    /// A Cloud-Optimized GeoTIFF of its pixels, with overviews that are made while they are at hand. Blocks and codec as of
+    /// [`to_geotiff`](Self::to_geotiff). Nothing runs until the sink is run.
+    ///
+    /// ```
+    /// use swath::prelude::*;
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let raster = swath::raster([3, 1200, 1000], |band, y, x| (band + y + x) as u16)?;
+    /// raster.to_cog(folder.path().join("out.tif"))?.run(&swath::Run::threads(2))?;
+    /// let overview = swath::OpenOptions::new().overview(0).open(folder.path().join("out.tif").to_str().unwrap())?;
+    /// assert_eq!(overview.shape(), [3, 600, 500]);
+    /// # Ok::<(), swath::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`to_geotiff`](Self::to_geotiff).
+    #[track_caller]
+    fn to_cog(&self, path: impl AsRef<Path>) -> Result<Sink>;
+
+    /// As [`to_cog`](Self::to_cog), with options.
+    ///
+    /// # Errors
+    /// As [`to_geotiff_with`](Self::to_geotiff_with).
+    #[track_caller]
+    fn to_cog_with(&self, path: impl AsRef<Path>, options: CogOptions) -> Result<Sink>;
+
     /// A target of one's own, for embedders: `open` gives one that nothing was written to, for each run, and one to see what it
     /// takes. [`check_sink`](crate::embed::check_sink) checks what is asked of it.
     ///
@@ -117,6 +143,16 @@ impl Compute for LazyRaster {
     #[track_caller]
     fn to_geotiff_with(&self, path: impl AsRef<Path>, options: GeoTiffOptions) -> Result<Sink> {
         located(|| Sink::geotiff(self, path.as_ref(), options))
+    }
+
+    #[track_caller]
+    fn to_cog(&self, path: impl AsRef<Path>) -> Result<Sink> {
+        self.to_cog_with(path, CogOptions::new())
+    }
+
+    #[track_caller]
+    fn to_cog_with(&self, path: impl AsRef<Path>, options: CogOptions) -> Result<Sink> {
+        located(|| Sink::cog(self, path.as_ref(), options))
     }
 
     #[track_caller]

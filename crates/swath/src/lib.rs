@@ -74,7 +74,7 @@ pub use statistics::Statistics;
 pub use trace::Trace;
 
 pub use ndarray;
-pub use swath_core::area::Block;
+pub use swath_core::area::{Block, Resampling};
 pub use swath_core::buffer::{Buffer, Pixel};
 pub use swath_core::dtype::{DType, Element, Scalar};
 pub use swath_core::error::{Error, ErrorKind, Result};
@@ -95,7 +95,7 @@ pub use swath_io::read::{
     Metadata, Overview, OverviewInfo, PageInfo, Validity,
 };
 pub use swath_io::store::{Io, IoOptions};
-pub use swath_io::write::{BigTiff, GeoTiffOptions};
+pub use swath_io::write::{BigTiff, CogOptions, GeoTiffOptions, Overviews};
 
 /// The verbs that need threads or files; every program imports it.
 pub mod prelude {

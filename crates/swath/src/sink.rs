@@ -9,7 +9,7 @@ use swath_core::exec::{Job, Target, source_layout};
 use swath_core::expr::LazyRaster;
 use swath_core::plan::dot::DotOptions;
 use swath_core::sink::ChunkSink;
-use swath_io::write::{GeoTiffOptions, GeoTiffSink};
+use swath_io::write::{CogOptions, CogSink, GeoTiffOptions, GeoTiffSink};
 
 use crate::run::{Report, Run, RunFuture};
 
@@ -30,6 +30,8 @@ pub struct Sink {
 enum SinkTarget {
     /// The file of the sink's name.
     GeoTiff(GeoTiffOptions),
+    /// That, with overviews.
+    Cog(CogOptions),
     Own(Arc<OpenSink>),
 }
 
@@ -41,6 +43,7 @@ impl fmt::Debug for Sink {
         told.field("raster", &self.raster).field("name", &self.name);
         match &self.target {
             SinkTarget::GeoTiff(options) => told.field("options", options).finish(),
+            SinkTarget::Cog(options) => told.field("options", options).finish(),
             SinkTarget::Own(_) => told.finish_non_exhaustive(),
         }
     }
@@ -48,8 +51,15 @@ impl fmt::Debug for Sink {
 
 impl Sink {
     pub(crate) fn geotiff(raster: &LazyRaster, path: &Path, options: GeoTiffOptions) -> Result<Self> {
+        Self::file(raster, path, SinkTarget::GeoTiff(options))
+    }
+
+    pub(crate) fn cog(raster: &LazyRaster, path: &Path, options: CogOptions) -> Result<Self> {
+        Self::file(raster, path, SinkTarget::Cog(options))
+    }
+
+    fn file(raster: &LazyRaster, path: &Path, target: SinkTarget) -> Result<Self> {
         let path = path.to_str().ok_or_else(|| Error::invalid(format!("{} is not a path in UTF-8", path.display())))?;
-        let target = SinkTarget::GeoTiff(options);
         let sink = Self { raster: raster.clone().check()?, name: path.to_owned(), target };
         // Wrong options are an error here, at the line that asks for them.
         sink.open()?;
@@ -113,17 +123,41 @@ impl Sink {
     }
 
     pub(crate) fn job(&self) -> Result<Job> {
-        Job::new(&[(&self.raster, Target::Sink(self.open()?))])
+        Job::new(&targets(&self.open()?))
     }
 
-    /// A target that nothing was written to.
-    pub(crate) fn open(&self) -> Result<Arc<dyn ChunkSink>> {
+    /// Targets that nothing was written to.
+    pub(crate) fn open(&self) -> Result<Vec<Opened>> {
+        let opened = |raster: &LazyRaster, sink| Opened { raster: raster.clone(), sink };
         match &self.target {
             SinkTarget::GeoTiff(options) => {
                 let layout = source_layout(&self.raster)?;
-                Ok(Arc::new(GeoTiffSink::new(&self.name, self.raster.meta()?, layout, options.clone())?))
+                let sink = GeoTiffSink::new(&self.name, self.raster.meta()?, layout, options.clone())?;
+                Ok(vec![opened(&self.raster, Arc::new(sink))])
             }
-            SinkTarget::Own(open) => open(),
+            SinkTarget::Cog(options) => {
+                let cog = CogSink::new(&self.name, self.raster.meta()?, source_layout(&self.raster)?, options)?;
+                let mut raster = self.raster.clone();
+                let mut all = Vec::with_capacity(cog.levels().len());
+                for level in cog.levels() {
+                    // Each from the one before; the first is the raster itself.
+                    raster = raster.downsample(level.size(), cog.resampling())?;
+                    all.push(opened(&raster, Arc::clone(level) as _));
+                }
+                Ok(all)
+            }
+            SinkTarget::Own(open) => Ok(vec![opened(&self.raster, open()?)]),
         }
     }
+}
+
+/// A raster and what takes its blocks.
+pub(crate) struct Opened {
+    raster: LazyRaster,
+    pub(crate) sink: Arc<dyn ChunkSink>,
+}
+
+/// What a run of these computes.
+pub(crate) fn targets(opened: &[Opened]) -> Vec<(&LazyRaster, Target)> {
+    opened.iter().map(|Opened { raster, sink }| (raster, Target::Sink(Arc::clone(sink)))).collect()
 }

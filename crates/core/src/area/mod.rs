@@ -3,6 +3,7 @@
 mod blocks;
 mod convolve;
 mod pick;
+mod resample;
 mod row;
 mod window;
 
@@ -10,6 +11,8 @@ pub use blocks::Block;
 pub(crate) use blocks::BlockKernel;
 pub(crate) use convolve::Convolution;
 pub(crate) use pick::Pick;
+pub(crate) use resample::Resample;
+pub use resample::Resampling;
 pub(crate) use window::{Statistic, WindowKernel};
 
 use std::fmt;
@@ -32,30 +35,35 @@ pub struct AxisFootprint {
     pub after: usize,
     /// The length of an axis that is read from its end: all that is said above counts from there.
     pub flipped: Option<usize>,
+    /// Lengths of the axis and of the output's, where that of the output is a part that is no whole one: pixel `i` then
+    /// reads what it covers of the same extent, beside `before` and `after` pixels more, and `step` is near to it.
+    pub ratio: Option<(usize, usize)>,
 }
 
 impl AxisFootprint {
+    const ONE: Self = Self { step: 1, before: 0, after: 0, flipped: None, ratio: None };
+
     /// The pixel in the same place alone.
-    pub const SAME: Self = Self::around(0, 0);
+    pub const SAME: Self = Self::ONE;
 
     /// The pixel in the same place, so many before it and so many after it.
     pub const fn around(before: usize, after: usize) -> Self {
-        Self { step: 1, before, after, flipped: None }
+        Self { step: 1, before, after, ..Self::ONE }
     }
 
     /// `count` pixels, and the next output pixel the next `count`.
     pub const fn every(count: usize) -> Self {
-        Self { step: count, before: 0, after: count.saturating_sub(1), flipped: None }
+        Self { step: count, after: count.saturating_sub(1), ..Self::ONE }
     }
 
     /// All of an axis of this length.
     pub const fn all(length: usize) -> Self {
-        Self { step: 0, before: 0, after: length.saturating_sub(1), flipped: None }
+        Self { step: 0, after: length.saturating_sub(1), ..Self::ONE }
     }
 
     /// One pixel, and the next output pixel the one so many further on.
     pub const fn one_in(count: usize) -> Self {
-        Self { step: count, before: 0, after: 0, flipped: None }
+        Self { step: count, ..Self::ONE }
     }
 
     /// The pixel in the same place and those that follow it, so many in all.
@@ -63,18 +71,35 @@ impl AxisFootprint {
         Self::around(0, count.saturating_sub(1))
     }
 
+    /// What each of `to` pixels covers of `from`, which are at least as many: see [`ratio`](Self::ratio).
+    pub const fn scaled(from: usize, to: usize) -> Self {
+        if from.is_multiple_of(to) {
+            return Self::every(from / to);
+        }
+        Self { step: (from + to / 2) / to, ratio: Some((from, to)), ..Self::ONE }
+    }
+
     /// One pixel, of an axis of this length from its end.
     pub const fn flipped(length: usize) -> Self {
-        Self { step: 1, before: 0, after: 0, flipped: Some(length) }
+        Self { flipped: Some(length), ..Self::ONE }
     }
 
     /// The most input pixels that one output pixel is computed from.
     pub const fn length(&self) -> usize {
-        self.before.saturating_add(self.after).saturating_add(1)
+        let more = self.before.saturating_add(self.after);
+        match self.ratio {
+            // Covered in part at both ends.
+            Some((from, to)) => more.saturating_add(from / to + 2),
+            None => more.saturating_add(1),
+        }
     }
 
     /// The pixels of an axis of `length` that the output pixels of a range that is not empty read.
     pub fn read(&self, output: Range<usize>, length: usize) -> Range<usize> {
+        if let Some((from, to)) = self.ratio {
+            let covered = output.start * from / to..(output.end * from).div_ceil(to);
+            return covered.start.saturating_sub(self.before)..(covered.end + self.after).min(length);
+        }
         let start = (output.start * self.step).saturating_sub(self.before);
         let end = (output.end - 1).saturating_mul(self.step).saturating_add(self.after).saturating_add(1);
         match self.flipped {
@@ -129,6 +154,12 @@ pub trait AreaKernel: fmt::Debug + Send + Sync {
     /// kernel that gives the same for any regions, as it should.
     fn chunks(&self) -> Option<ChunkGrid> {
         None
+    }
+
+    /// Whether its result is always a stage of its own, computed as soon as what it reads is there: that of a kernel whose
+    /// pixels are so many fewer that they are better kept than those.
+    fn is_stage(&self) -> bool {
+        false
     }
 
     /// Bytes that computing a result of shape `output` from pixels of shape `input` needs beside these.

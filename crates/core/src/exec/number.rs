@@ -1,7 +1,10 @@
 //! From stages to tasks: which blocks are needed how often, which bytes travel together, and each task's rank and cost.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::leaf::{Leaf, Part, Supplies, Supply};
-use super::output::{Target, programs, stage_parts};
+use super::output::{Target, programs, sink_of, stage_parts};
 use super::ranges::{Merged, RangePolicy, Wanted, merge};
 use super::stage::{SourceUse, Stage};
 use super::tasks::{BlockUses, Cost, NONE, Need, PackedKind, TaskKind, Tasks, Totals};
@@ -181,9 +184,10 @@ fn stages(plan: &Plan, targets: &[Target], passthrough: bool) -> Result<(Vec<Sou
     let outputs = targets.len();
     let parts = (0..programs.len()).map(|index| stage_parts(plan, &programs, index, &mut sources));
     let mut parts = parts.collect::<Result<Vec<_>>>()?;
-    for parts in parts.drain(outputs..) {
+    let kept: Vec<_> = (outputs..parts.len()).map(|index| Target::Stages(sink_of(index, &parts, targets))).collect();
+    for (parts, target) in parts.drain(outputs..).zip(&kept) {
         let supplies = Supplies { sources: &sources, inner: &inner, outputs };
-        inner.push(Stage::new(parts, &Target::Stages, &supplies, passthrough));
+        inner.push(Stage::new(parts, target, &supplies, passthrough));
     }
     let supplies = Supplies { sources: &sources, inner: &inner, outputs };
     let stage = |(parts, target)| Stage::new(parts, target, &supplies, passthrough);
@@ -250,7 +254,21 @@ impl Waiting {
     }
 }
 
-/// Gives tasks their numbers: a computation right after what it alone still lacks, in the order of the outputs' blocks.
+/// Several sequences as one, each in its order: next comes the least of those at their heads, of equal ones that of the
+/// first sequence. Gives the number of the sequence with each.
+fn side_by_side<T: Ord>(sequences: Vec<impl Iterator<Item = T>>) -> impl Iterator<Item = (usize, T)> {
+    let mut sequences: Vec<_> = sequences.into_iter().map(Iterator::fuse).collect();
+    let mut heads: BinaryHeap<_> =
+        sequences.iter_mut().enumerate().filter_map(|(at, sequence)| Some(Reverse((sequence.next()?, at)))).collect();
+    std::iter::from_fn(move || {
+        let Reverse((item, at)) = heads.pop()?;
+        heads.extend(sequences[at].next().map(|next| Reverse((next, at))));
+        Some((at, item))
+    })
+}
+
+/// Gives tasks their numbers: a computation right after what it alone still lacks, in the order of the outputs' blocks; of
+/// several outputs side by side, as they reach the same row of their rasters, so that what they share is not held for long.
 struct Numbering<'a> {
     tasks: &'a mut Tasks,
     waiting: Waiting,
@@ -286,10 +304,10 @@ impl<'a> Numbering<'a> {
 
     fn number(mut self) -> Result<()> {
         self.reserve();
-        for stage in 0..self.tasks.outputs {
-            for task in self.tasks.stages[stage].task_order() {
-                self.compute(self.firsts[stage] + task)?;
-            }
+        let stages = self.tasks.stages[..self.tasks.outputs].iter();
+        let orders: Vec<_> = stages.map(Stage::task_progress).collect();
+        for (stage, (_, task)) in side_by_side(orders) {
+            self.compute(self.firsts[stage] + task)?;
         }
         let inner = self.tasks.outputs..self.tasks.stages.len();
         self.tasks.computations = inner
@@ -569,7 +587,7 @@ impl Tasks {
                     scratch += pixels + reduction.scratch(shape, zones.is_some());
                     cost.output += reduction.most_bytes(shape, zones.is_some());
                 }
-                Target::Pieces | Target::Chunks | Target::Pinned | Target::Stages => cost.output += pixels + copied,
+                Target::Pieces | Target::Chunks | Target::Pinned | Target::Stages(_) => cost.output += pixels + copied,
             }
             piece_scratch = piece_scratch.max(scratch);
         }

@@ -35,9 +35,9 @@ pub enum Target {
         /// The classes by which pixels are told apart.
         zones: Option<LazyRaster>,
     },
-    /// Kept piece by piece until the stages that read them are done; pieces follow the blocks of the first source that
-    /// covers the stage.
-    Stages,
+    /// Kept piece by piece until the stages that read them are done; pieces are the blocks of the sink that they go to as
+    /// they are, if they go to one, else follow the blocks of the first source that covers the stage.
+    Stages(Option<Arc<dyn ChunkSink>>),
 }
 
 /// Bytes below which blocks are joined into one task, and above which a task is split where its target allows: a task
@@ -57,13 +57,13 @@ pub(super) fn pieces(target: &Target, output: &StageParts, supplies: &Supplies<'
         return (chunks, 1);
     }
     match target {
-        Target::Sink(sink) => {
+        Target::Sink(sink) | Target::Stages(Some(sink)) => {
             let blocks = sink.blocks();
             let bytes = volume(blocks.chunk_shape()) * size;
             (blocks, (TASK_BYTES_MIN / bytes.max(1)).clamp(1, 4096))
         }
         Target::Chunks => (meta.chunk_grid(), 1),
-        Target::Pieces | Target::Pinned | Target::Stages | Target::Reduce { .. } => {
+        Target::Pieces | Target::Pinned | Target::Stages(None) | Target::Reduce { .. } => {
             // A broadcast leaf has shorter axes than the output; its blocks do not cover it.
             let mut seen =
                 output.leaves.iter().chain(&output.zones).filter_map(|reading| reading.seen_blocks(supplies));
@@ -75,7 +75,7 @@ pub(super) fn pieces(target: &Target, output: &StageParts, supplies: &Supplies<'
                     (grid, (TASK_BYTES_MIN / bytes).max(1))
                 }
                 // A window of what reads the stage may need few of its blocks.
-                Target::Stages => (sized(grid, size, BLOCK_BYTES_MIN), 1),
+                Target::Stages(_) => (sized(grid, size, BLOCK_BYTES_MIN), 1),
                 _ => (sized(grid, size, TASK_BYTES_MIN), 1),
             }
         }
@@ -116,6 +116,23 @@ impl StageParts {
     fn chunks(&self) -> Option<ChunkGrid> {
         self.leaves.iter().find_map(|reading| reading.area.as_ref()?.kernel.chunks())
     }
+}
+
+/// The sink to which the pieces of program `index` go as they are: that of an output which is just this program, if it is
+/// computed pixel by pixel. What is computed of areas is better cut as these are, and put together for a sink.
+pub(super) fn sink_of(index: usize, parts: &[StageParts], targets: &[Target]) -> Option<Arc<dyn ChunkSink>> {
+    if parts[index].leaves.iter().any(|leaf| leaf.area.is_some()) {
+        return None;
+    }
+    let is_it = |output: &StageParts| {
+        let leaf = output.program.leaf().and_then(|leaf| output.leaves.get(leaf));
+        let seen = leaf.filter(|leaf| leaf.area.is_none()).map(|leaf| leaf.seen.as_slice());
+        matches!(seen, Some([seen]) if seen.supply == Supply::Stage(index) && seen.view == View::whole(output.meta.shape))
+    };
+    parts.iter().zip(targets).find_map(|(output, target)| match target {
+        Target::Sink(sink) if is_it(output) => Some(Arc::clone(sink)),
+        _ => None,
+    })
 }
 
 /// The programs of an optimised plan: those of the outputs, in their order, then those that operations on areas read,

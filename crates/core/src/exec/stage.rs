@@ -183,6 +183,17 @@ impl Stage {
         Box::new(order.into_iter())
     }
 
+    /// Its tasks in the order in which they are numbered, each behind how far it is: its Time, and the share of all rows
+    /// that it reaches, in 2⁻³² of them.
+    pub(super) fn task_progress(&self) -> impl Iterator<Item = ((usize, u64), usize)> + use<> {
+        let (pieces, each) = (self.pieces, self.pieces_per_task);
+        let rows = pieces.array_shape()[2].max(1) as u64;
+        self.task_order().map(move |task| {
+            let last = pieces.region(((task + 1) * each).min(pieces.len()) - 1);
+            ((last.start[0], ((last.end()[2] as u64) << 32) / rows), task)
+        })
+    }
+
     /// The task that computes a piece.
     pub(super) const fn task_of(&self, piece: usize) -> usize {
         piece / self.pieces_per_task
@@ -301,7 +312,9 @@ impl Stage {
                 Some(bytes) => Ok(ChunkValue::Encoded { bytes, pixels: None }),
                 None => blocks.pixels(part.supply, index, part.once),
             },
-            (Target::Pinned, Supply::Source(source)) if part.copied => blocks.pixels_and_stored(source, index),
+            (Target::Pinned | Target::Stages(_), Supply::Source(source)) if part.copied => {
+                blocks.pixels_and_stored(source, index)
+            }
             _ => blocks.pixels(part.supply, index, part.once),
         }
     }
@@ -365,13 +378,13 @@ pub(super) struct Scratch {
 fn can_copy(target: &Target, source: &dyn ChunkSource, view: &View) -> bool {
     let Some(layout) = source.layout() else { return false };
     match target {
-        Target::Sink(sink) => {
+        Target::Sink(sink) | Target::Stages(Some(sink)) => {
             sink.layout().is_some_and(|wanted| layout.stores_as(&wanted))
                 && source.blocks().chunk_shape() == sink.blocks().chunk_shape()
         }
         // Bytes are kept for a later sink, which can take them only for whole blocks.
         Target::Pinned => view.axes.iter().all(|axis| axis.repeat == 1),
-        Target::Pieces | Target::Chunks | Target::Stages | Target::Reduce { .. } => false,
+        Target::Pieces | Target::Chunks | Target::Stages(None) | Target::Reduce { .. } => false,
     }
 }
 

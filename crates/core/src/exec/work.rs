@@ -135,7 +135,7 @@ impl Tasks {
                 Target::Sink(sink) => encoded.push(encode(sink.as_ref(), piece, value, stage.passthrough, watch)?),
                 // What is kept is kept as small as it can be.
                 Target::Pinned if stage.passthrough => computed.push((piece, smallest(value))),
-                Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages => computed.push((piece, value)),
+                Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages(_) => computed.push((piece, value)),
                 Target::Reduce { reduction, zones } => {
                     let what = (reduction.as_ref(), zones.as_ref());
                     gathered.merge(stage.reduce(&self.supplies(), what, piece, &value, &mut blocks, watch)?)?;
@@ -145,7 +145,7 @@ impl Tasks {
         Ok(match &stage.target {
             Target::Sink(_) => Value::Encoded(encoded),
             Target::Reduce { .. } => Value::Gathered(gathered),
-            Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages => Value::Pieces(computed),
+            Target::Pinned | Target::Pieces | Target::Chunks | Target::Stages(_) => Value::Pieces(computed),
         })
     }
 

@@ -14,6 +14,7 @@ mod values;
 mod derived;
 mod classes;
 mod windows;
+mod resample;
 mod statistics;
 mod map;
 mod blocks;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use swath_core::area::Resampling;
 use swath_core::dtype::{DType, Scalar};
 use swath_core::error::Result;
 use swath_core::expr::{
@@ -96,6 +97,12 @@ fn new_expression(rng: &mut Rng, shape: [usize; 3], depth: usize) -> Result<Lazy
         5 => {
             let first = rng.below(3);
             expression(rng, [bands + 3, rows, columns], depth - 1)?.slice(Dim::Band, first..first + bands)?
+        }
+        6 if rng.below(2) == 0 => {
+            let finer = [bands, rows + rng.below(2 * rows + 1), columns + rng.below(2 * columns + 1)];
+            let finer = expression(rng, finer, depth - 1)?;
+            let finer = if rng.below(2) == 0 { finer.with_nodata(3)? } else { finer };
+            finer.downsample([rows, columns], Resampling::ALL[rng.below(Resampling::ALL.len())])?.without_nodata()?
         }
         6 => {
             let (y, x) = (1 + rng.below(3), 1 + rng.below(3));

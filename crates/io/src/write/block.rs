@@ -170,7 +170,7 @@ mod tests {
 
     fn encoded(chunk: &Chunk, options: &GeoTiffOptions) -> Bytes {
         let meta = Meta::new(Dims::BYX, chunk.shape(), chunk.dtype());
-        let format = Format::resolve(&meta, None, &options.clone().block(16, 16)).unwrap();
+        let format = Format::resolve(&meta, None, &options.clone().block(16, 16).file).unwrap();
         BlockEncoder::default().encode(&format, chunk).unwrap()
     }
 

@@ -1,6 +1,8 @@
 //! TIFF's own binary layout: a header and image file directories in front of all pixels, little-endian, classic or
 //! BigTIFF. Knows tags as numbers only; what they mean is said in [`header`](super::header).
 
+use super::ghost;
+
 /// The value of a tag.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
@@ -38,24 +40,26 @@ impl Directory {
         tags.sort_by_key(|(tag, _)| *tag);
         Self { tags, block_count }
     }
-
-    /// Count of the blocks of this image.
-    pub(super) const fn block_count(&self) -> usize {
-        self.block_count
-    }
 }
 
 /// Everything in front of the blocks: its length is known before the first block is written, its bytes after the last.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Head {
     big: bool,
+    /// What stands between the file's header and the first directory: as long as [`ALIGNMENT`] wants it.
+    ghost: Vec<u8>,
     directories: Vec<Directory>,
 }
 
 impl Head {
     /// The head of a file of these images, the first being the main one.
     pub(super) const fn new(big: bool, directories: Vec<Directory>) -> Self {
-        Self { big, directories }
+        Self { big, ghost: Vec::new(), directories }
+    }
+
+    /// As [`new`](Self::new), with the promises of a Cloud-Optimized GeoTIFF.
+    pub(super) fn with_ghost(big: bool, directories: Vec<Directory>) -> Self {
+        Self { ghost: ghost::area(ALIGNMENT as usize), ..Self::new(big, directories) }
     }
 
     /// Whether the file is a BigTIFF.
@@ -63,16 +67,34 @@ impl Head {
         self.big
     }
 
+    /// Count of the blocks of all images.
+    pub(super) fn block_count(&self) -> usize {
+        self.directories.iter().map(|directory| directory.block_count).sum()
+    }
+
+    /// Bytes that stand around each block.
+    pub(super) const fn block_overhead(&self) -> u64 {
+        if self.ghost.is_empty() { 0 } else { ghost::LEADER_LEN + ghost::TRAILER_LEN }
+    }
+
+    /// Where the first directory starts.
+    fn first_directory(&self) -> u64 {
+        Width::of(self.big).header + self.ghost.len() as u64
+    }
+
     /// Bytes of the head: where the first block starts.
     pub(super) fn len(&self) -> u64 {
         let width = Width::of(self.big);
-        self.directories.iter().fold(width.header, |position, directory| width.directory_end(position, directory))
+        self.directories
+            .iter()
+            .fold(self.first_directory(), |position, directory| width.directory_end(position, directory))
     }
 
     /// The bytes, given the blocks of all images one after the other.
     pub(super) fn to_bytes(&self, blocks: &[Extent]) -> Vec<u8> {
         let mut writer = Writer { width: Width::of(self.big), bytes: Vec::new() };
-        writer.header();
+        writer.header(self.first_directory());
+        writer.bytes.extend(&self.ghost);
         let mut blocks = blocks;
         for (index, directory) in self.directories.iter().enumerate() {
             let (own, rest) = blocks.split_at(directory.block_count);
@@ -157,7 +179,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn header(&mut self) {
+    fn header(&mut self, first_directory: u64) {
         self.bytes.extend(b"II");
         if self.width.big {
             self.short(43);
@@ -166,7 +188,7 @@ impl Writer {
         } else {
             self.short(42);
         }
-        self.offset(self.width.header);
+        self.offset(first_directory);
     }
 
     fn directory(&mut self, directory: &Directory, blocks: &[Extent], is_last: bool) {

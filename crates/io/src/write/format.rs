@@ -8,7 +8,7 @@ use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Dim, check_addressable, visible};
 use swath_core::sink::Layout;
 
-use super::options::GeoTiffOptions;
+use super::options::FileOptions;
 use crate::codec::{Compression, Predictor, encode};
 use crate::read::Interleave;
 
@@ -49,7 +49,7 @@ impl Format {
     /// # Errors
     /// `InvalidInput` where the raster cannot be a TIFF (more than one time, no pixel, too large) or the options
     /// contradict each other or the dtype.
-    pub fn resolve(meta: &Meta, layout: Option<Layout>, options: &GeoTiffOptions) -> Result<Self> {
+    pub(super) fn resolve(meta: &Meta, layout: Option<Layout>, options: &FileOptions) -> Result<Self> {
         let bands = check_raster(meta)?;
         let base = Base::of(layout, bands, meta.dtype);
         let block = options.block.unwrap_or(base.block);
@@ -263,6 +263,7 @@ mod tests {
     use swath_core::shape::Dims;
 
     use super::*;
+    use crate::write::GeoTiffOptions;
 
     const COG: Layout = Layout {
         block: (1024, 1024),
@@ -278,7 +279,7 @@ mod tests {
     }
 
     fn check(dtype: DType, layout: Option<Layout>, options: GeoTiffOptions, expected: Expect) {
-        let text = match Format::resolve(&meta(dtype), layout, &options) {
+        let text = match Format::resolve(&meta(dtype), layout, &options.file) {
             Ok(format) => format.to_string(),
             Err(error) => format!("{error:?}"),
         };
@@ -380,7 +381,7 @@ mod tests {
     #[test]
     fn an_array_that_is_no_tiff_is_an_error() {
         let check = |dims, shape, expected: Expect| {
-            let error = Format::resolve(&Meta::new(dims, shape, DType::U8), None, &GeoTiffOptions::new()).unwrap_err();
+            let error = Format::resolve(&Meta::new(dims, shape, DType::U8), None, &FileOptions::default()).unwrap_err();
             expected.assert_eq(&format!("{error:?}"));
         };
         check(

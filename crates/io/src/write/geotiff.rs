@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
 use swath_core::dtype::{DType, Scalar};
@@ -11,14 +10,12 @@ use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Shape};
 use swath_core::sink::{ChunkSink, Encoded, Layout};
 
-use super::block::BlockEncoder;
 use super::directory::{Extent, Head};
 use super::format::Format;
 use super::header;
-use super::options::GeoTiffOptions;
+use super::image::Image;
+use super::options::{FileOptions, GeoTiffOptions};
 use super::target::{Location, Target};
-use crate::codec::{Compression, encode};
-use crate::read::Interleave;
 
 /// A GeoTIFF being written: a [`ChunkSink`].
 ///
@@ -28,24 +25,13 @@ use crate::read::Interleave;
 /// had the name before stays as it was.
 #[derive(Debug)]
 pub struct GeoTiffSink {
-    name: String,
+    image: Image,
     location: Location,
-    format: Format,
-    blocks: ChunkGrid,
     head: Head,
     sync: bool,
     disk_bytes: Option<u64>,
-    encoders: Mutex<Vec<BlockEncoder>>,
-    /// Blocks of one value, encoded once.
-    constants: Mutex<Vec<(Scalar, Bytes)>>,
     state: Mutex<State>,
 }
-
-/// Bytes of blocks of one value that are kept for the next such block: those of nodata and a fill or two.
-const CONSTANT_BYTES_MAX: usize = 4 << 20;
-
-/// Larger blocks are not kept for the next: no run's limit counts what lies idle here.
-const REUSED_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Debug)]
 enum State {
@@ -62,7 +48,6 @@ struct Writing {
     target: Box<dyn Target>,
     /// Where the next block starts.
     position: u64,
-    /// Blocks committed so far, in order.
     /// Of each block that was committed.
     extents: Vec<Option<Extent>>,
 }
@@ -85,25 +70,16 @@ impl GeoTiffSink {
         let location = Location::parse(path_or_uri.as_ref())?;
         let name = location.name();
         let cannot = |error: Error| error.context(format!("cannot write {name}"));
-        let format = Format::resolve(meta, layout, &options).map_err(cannot)?;
-        let head = header::head(meta, &format, options.big_tiff).map_err(cannot)?;
-        Ok(Self {
-            location,
-            format,
-            blocks: format.blocks(meta),
-            head,
-            sync: options.sync,
-            disk_bytes: None,
-            encoders: Mutex::default(),
-            constants: Mutex::default(),
-            state: Mutex::new(State::Ready),
-            name,
-        })
+        let FileOptions { big_tiff, sparse, sync, .. } = options.file;
+        let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
+        let head = header::head(meta, &format, big_tiff).map_err(cannot)?;
+        let image = Image::new(name, meta, format, sparse);
+        Ok(Self { image, location, head, sync, disk_bytes: None, state: Mutex::new(State::Ready) })
     }
 
     /// Shape and encoding of the blocks.
     pub const fn format(&self) -> &Format {
-        &self.format
+        self.image.format()
     }
 
     /// Whether the file is a BigTIFF.
@@ -119,24 +95,12 @@ impl GeoTiffSink {
         self
     }
 
-    fn block_name(&self, block: usize) -> String {
-        let [_, band, row, column] = self.blocks.position(block);
-        match self.format.interleave {
-            Interleave::Pixel => format!("block (row {row}, column {column})"),
-            Interleave::Band => format!("block (band {band}, row {row}, column {column})"),
-        }
-    }
-
-    fn internal(&self, what: impl std::fmt::Display) -> Error {
-        Error::new(ErrorKind::Internal, format!("{what} of {}", self.name))
-    }
-
     /// Appends a block, and says where it lies.
     fn append(&self, writing: &mut Writing, encoded: &Encoded) -> Result<()> {
         let block = encoded.block;
         if writing.extents.get(block) != Some(&None) {
-            let blocks = self.blocks.len();
-            return Err(self.internal(format_args!("block {block} was committed twice, or is none of {blocks}")));
+            let blocks = self.image.blocks().len();
+            return Err(self.image.internal(format_args!("block {block} was committed twice, or is none of {blocks}")));
         }
         if encoded.bytes.is_empty() {
             writing.extents[block] = Some(Extent::default());
@@ -146,14 +110,14 @@ impl GeoTiffSink {
         if end > u64::from(u32::MAX) && !self.head.is_big() {
             return Err(Error::unsupported(format!(
                 "{} of {} would lie beyond the 4 GiB of a classic TIFF: allow BigTIFF",
-                self.block_name(block),
-                self.name
+                self.image.block_name(block),
+                self.image.name()
             )));
         }
         let length = u32::try_from(encoded.bytes.len())
-            .map_err(|_| self.internal(format_args!("{} is larger than 4 GiB", self.block_name(block))))?;
+            .map_err(|_| self.image.internal(format_args!("{} is larger than 4 GiB", self.image.block_name(block))))?;
         writing.target.append(&encoded.bytes).map_err(|error| {
-            let message = format!("cannot write {} of {}", self.block_name(block), self.name);
+            let message = format!("cannot write {} of {}", self.image.block_name(block), self.image.name());
             Error::with_source(ErrorKind::Unavailable, message, error)
         })?;
         writing.extents[block] = Some(Extent { offset: writing.position, length });
@@ -161,27 +125,19 @@ impl GeoTiffSink {
         Ok(())
     }
 
-    /// Gives the memory of a block that was written to an encoder that has none: an encoder that does not compress gives
-    /// its own away with each block.
-    fn reuse(&self, written: Bytes) {
-        if self.format.compression == Compression::None
-            && written.len() <= REUSED_BYTES_MAX
-            && written.is_unique()
-            && let Some(encoder) = self.encoders.lock().iter_mut().find(|encoder| encoder.is_empty())
-        {
-            encoder.reuse(written);
-        }
-    }
-
     /// Writes the head and makes the file visible.
     fn complete(&self, writing: Writing) -> Result<u64> {
         let Writing { target, position, extents } = writing;
         let extents: Vec<_> = extents.into_iter().flatten().collect();
-        if extents.len() != self.blocks.len() {
-            return Err(self.internal(format_args!("only {} of {} blocks", extents.len(), self.blocks.len())));
+        if extents.len() != self.image.blocks().len() {
+            return Err(self.image.internal(format_args!(
+                "only {} of {} blocks",
+                extents.len(),
+                self.image.blocks().len()
+            )));
         }
         target.finish(&self.head.to_bytes(&extents)).map_err(|error| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot complete {}", self.name), error)
+            Error::with_source(ErrorKind::Unavailable, format!("cannot complete {}", self.image.name()), error)
         })?;
         Ok(position)
     }
@@ -189,84 +145,54 @@ impl GeoTiffSink {
 
 impl ChunkSink for GeoTiffSink {
     fn name(&self) -> &str {
-        &self.name
+        self.image.name()
     }
 
     fn blocks(&self) -> ChunkGrid {
-        self.blocks
+        self.image.blocks()
     }
 
     fn begin(&self) -> Result<()> {
         let mut state = self.state.lock();
         match &*state {
             State::Ready => {}
-            State::Writing(_) => return Err(self.internal("a second begin")),
-            State::Over(how) => return Err(self.internal(format_args!("a begin after it {how}"))),
+            State::Writing(_) => return Err(self.image.internal("a second begin")),
+            State::Over(how) => return Err(self.image.internal(format_args!("a begin after it {how}"))),
         }
         let position = self.head.len();
         let target = self.location.create(position, self.sync, self.disk_bytes)?;
-        *state = State::Writing(Writing { target, position, extents: vec![None; self.blocks.len()] });
+        *state = State::Writing(Writing { target, position, extents: vec![None; self.image.blocks().len()] });
         Ok(())
     }
 
     fn encode(&self, block: usize, chunk: &Chunk) -> Result<Encoded> {
-        if block >= self.blocks.len()
-            || chunk.shape() != self.blocks.region(block).shape
-            || chunk.dtype() != self.format.dtype
-        {
-            return Err(self.internal(format_args!(
-                "a chunk of {} with shape {:?} is not block {block}",
-                chunk.dtype(),
-                chunk.shape()
-            )));
-        }
-        // The lock is held for a push or pop only; as many encoders exist as threads have encoded at once.
-        let mut encoder = self.encoders.lock().pop().unwrap_or_default();
-        let bytes: Result<Bytes> = encoder.encode(&self.format, chunk);
-        self.encoders.lock().push(encoder);
-        let bytes =
-            bytes.map_err(|e| e.context(format!("cannot encode {} of {}", self.block_name(block), self.name)))?;
-        Ok(Encoded { block, bytes })
+        self.image.encode(block, chunk)
     }
 
     fn encode_constant(&self, block: usize, value: Scalar) -> Result<Encoded> {
-        let known = |constants: &[(Scalar, Bytes)]| {
-            constants.iter().find(|(of, _)| of.is_same(value)).map(|(_, bytes)| bytes.clone())
-        };
-        if let Some(bytes) = known(&self.constants.lock()) {
-            return Ok(Encoded { block, bytes });
-        }
-        let shape = self.blocks.region(block).shape;
-        // Subtle: padding repeats pixels, so that the bytes are those of any other block of this value.
-        let encoded = self.encode(block, &Chunk::filled(shape, self.format.dtype, value))?;
-        let mut constants = self.constants.lock();
-        let held: usize = constants.iter().map(|(_, bytes)| bytes.len()).sum();
-        if held + encoded.bytes.len() <= CONSTANT_BYTES_MAX && known(&constants).is_none() {
-            constants.push((value, encoded.bytes.clone()));
-        }
-        Ok(encoded)
+        self.image.encode_constant(block, value)
     }
 
     fn dtype(&self) -> DType {
-        self.format.dtype
+        self.image.format().dtype
     }
 
     fn layout(&self) -> Option<Layout> {
-        self.format.layout()
+        self.image.format().layout()
     }
 
     fn commit(&self, encoded: Encoded) -> Result<()> {
         let mut state = self.state.lock();
         let appended = match &mut *state {
             State::Writing(writing) => self.append(writing, &encoded),
-            State::Ready => Err(self.internal("a commit before the begin")),
-            State::Over(how) => Err(self.internal(format_args!("a commit after it {how}"))),
+            State::Ready => Err(self.image.internal("a commit before the begin")),
+            State::Over(how) => Err(self.image.internal(format_args!("a commit after it {how}"))),
         };
         if appended.is_err() {
             *state = State::Over("failed");
         }
         drop(state);
-        self.reuse(encoded.bytes);
+        self.image.reuse(encoded.bytes);
         appended
     }
 
@@ -278,10 +204,10 @@ impl ChunkSink for GeoTiffSink {
                 *state = State::Over("was finished");
                 Ok(size)
             }
-            State::Ready => Err(self.internal("a finish before the begin")),
+            State::Ready => Err(self.image.internal("a finish before the begin")),
             State::Over(how) => {
                 *state = State::Over(how);
-                Err(self.internal(format_args!("a finish after it {how}")))
+                Err(self.image.internal(format_args!("a finish after it {how}")))
             }
         }
     }
@@ -292,17 +218,14 @@ impl ChunkSink for GeoTiffSink {
             *state = State::Over("was given up");
         }
         drop(state);
-        self.encoders.lock().clear();
+        self.image.clear();
     }
 
-    fn encode_bound(&self, shape: Shape) -> (u64, u64) {
-        // Edge blocks are padded: the shape of the pixels does not matter.
-        let _ = shape;
-        let bytes = encode::bound(self.format.compression, self.format.block_bytes());
-        (bytes as u64, BlockEncoder::scratch(&self.format))
+    fn encode_bound(&self, _shape: Shape) -> (u64, u64) {
+        self.image.encode_bound()
     }
 
     fn describe(&self) -> String {
-        format!("{}, {}", if self.head.is_big() { "BigTIFF" } else { "GeoTIFF" }, self.format)
+        format!("{}, {}", if self.head.is_big() { "BigTIFF" } else { "GeoTIFF" }, self.image.format())
     }
 }

@@ -15,6 +15,7 @@ use crate::read::Interleave;
 
 /// Tags, by TIFF 6.0, OGC GeoTIFF 1.1 and GDAL.
 mod tag {
+    pub(super) const NEW_SUBFILE_TYPE: u16 = 254;
     pub(super) const IMAGE_WIDTH: u16 = 256;
     pub(super) const IMAGE_LENGTH: u16 = 257;
     pub(super) const BITS_PER_SAMPLE: u16 = 258;
@@ -38,33 +39,68 @@ mod tag {
     pub(super) const GDAL_NODATA: u16 = 42113;
 }
 
+/// What [`tag::NEW_SUBFILE_TYPE`] says of an overview.
+const REDUCED_RESOLUTION: u32 = 1;
+
 /// The head of the file of one image.
 ///
 /// # Errors
 /// `InvalidInput` where affine or size cannot be written, `Unsupported` where the CRS cannot.
 pub(super) fn head(meta: &Meta, format: &Format, big_tiff: BigTiff) -> Result<Head> {
     let directory = Directory::new(tags(meta, format)?, format.blocks(meta).len());
+    of_images(vec![directory], false, format, big_tiff)
+}
+
+/// The head of a Cloud-Optimized GeoTIFF of a raster, the first of `levels`, and its overviews.
+///
+/// # Errors
+/// As [`head`].
+pub(super) fn cog_head(levels: &[Meta], format: &Format, big_tiff: BigTiff) -> Result<Head> {
+    let directory = |(level, meta): (usize, &Meta)| {
+        let tags = if level == 0 { tags(meta, format)? } else { overview_tags(meta, format) };
+        Ok(Directory::new(tags, format.blocks(meta).len()))
+    };
+    let directories = levels.iter().enumerate().map(directory).collect::<Result<_>>()?;
+    of_images(directories, true, format, big_tiff)
+}
+
+fn of_images(directories: Vec<Directory>, is_cog: bool, format: &Format, big_tiff: BigTiff) -> Result<Head> {
+    let head = |big| match is_cog {
+        true => Head::with_ghost(big, directories.clone()),
+        false => Head::new(big, directories.clone()),
+    };
     let big = match big_tiff {
         BigTiff::Always => true,
-        BigTiff::Auto => exceeds_classic(&directory, format),
-        BigTiff::Never if format.compression == Compression::None && exceeds_classic(&directory, format) => {
+        BigTiff::Auto => exceeds_classic(&head(true), format),
+        BigTiff::Never if format.compression == Compression::None && exceeds_classic(&head(true), format) => {
             return Err(Error::invalid(
                 "the pixels exceed the 4 GiB of a classic TIFF: allow BigTIFF or compress them",
             ));
         }
         BigTiff::Never => false,
     };
-    Ok(Head::new(big, vec![directory]))
+    Ok(head(big))
 }
 
-/// Whether the largest file that these blocks can give is too large for 32-bit offsets.
-fn exceeds_classic(directory: &Directory, format: &Format) -> bool {
-    let block = encode::bound(format.compression, format.block_bytes()) as u64;
-    let head = Head::new(true, vec![directory.clone()]).len();
+/// Whether the largest file that the blocks behind this head can give is too large for 32-bit offsets.
+fn exceeds_classic(head: &Head, format: &Format) -> bool {
+    let block = encode::bound(format.compression, format.block_bytes()) as u64 + head.block_overhead();
     block
-        .checked_mul(directory.block_count() as u64)
-        .and_then(|blocks| blocks.checked_add(head))
+        .checked_mul(head.block_count() as u64)
+        .and_then(|blocks| blocks.checked_add(head.len()))
         .is_none_or(|file| file > u64::from(u32::MAX))
+}
+
+/// What an overview says of itself; where it lies, readers know from the image that it belongs to.
+fn overview_tags(meta: &Meta, format: &Format) -> Vec<(u16, Value)> {
+    let mut tags = image_tags(meta, format);
+    tags.push((tag::NEW_SUBFILE_TYPE, Value::Long(vec![REDUCED_RESOLUTION])));
+    tags.extend(nodata_tag(meta));
+    tags
+}
+
+fn nodata_tag(meta: &Meta) -> Option<(u16, Value)> {
+    meta.nodata.map(|value| (tag::GDAL_NODATA, Value::Ascii(nodata::spell(value, meta.dtype))))
 }
 
 fn tags(meta: &Meta, format: &Format) -> Result<Vec<(u16, Value)>> {
@@ -72,9 +108,7 @@ fn tags(meta: &Meta, format: &Format) -> Result<Vec<(u16, Value)>> {
     if let Some(grid) = meta.grid.as_deref() {
         tags.extend(grid_tags(grid)?);
     }
-    if let Some(value) = meta.nodata {
-        tags.push((tag::GDAL_NODATA, Value::Ascii(nodata::spell(value, meta.dtype))));
-    }
+    tags.extend(nodata_tag(meta));
     Ok(tags)
 }
 
@@ -175,8 +209,8 @@ mod tests {
 
     fn is_big(shape: [usize; 4], options: &GeoTiffOptions) -> Result<bool> {
         let meta = Meta::new(Dims::BYX, shape, DType::U8);
-        let format = Format::resolve(&meta, None, options)?;
-        Ok(head(&meta, &format, options.big_tiff)?.is_big())
+        let format = Format::resolve(&meta, None, &options.file)?;
+        Ok(head(&meta, &format, options.file.big_tiff)?.is_big())
     }
 
     #[test]

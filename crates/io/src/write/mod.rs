@@ -1,20 +1,25 @@
-//! Pixels to files: GeoTIFF blocks are encoded on many threads and appended by one.
+//! Pixels to files: GeoTIFF blocks are encoded on many threads and appended by one; a COG's are put in order at the end.
 //!
-//! What decides stands apart from what writes: [`GeoTiffOptions`] and a [`Meta`](swath_core::meta::Meta) give a
+//! What decides stands apart from what writes: [`GeoTiffOptions`] or [`CogOptions`] and a [`Meta`](swath_core::meta::Meta) give a
 //! [`Format`], format and meta give a header, format and pixels give the bytes of a block, all of them pure; only the
 //! target knows files. So the bytes of a file are a function of pixels and options alone.
 
-mod block;
-mod directory;
-mod format;
-mod geo_keys;
-mod geotiff;
-mod header;
-mod nodata;
 mod options;
+mod format;
+mod header;
+mod directory;
+mod geo_keys;
+mod nodata;
+mod ghost;
+mod block;
+mod image;
 mod target;
+mod spool;
+mod geotiff;
+mod cog;
 
+pub use cog::{CogLevel, CogSink};
 pub use format::Format;
 pub use geotiff::GeoTiffSink;
-pub use options::{BigTiff, GeoTiffOptions};
+pub use options::{BigTiff, CogOptions, GeoTiffOptions, Overviews};
 pub use target::write_whole;

@@ -1,4 +1,6 @@
-//! What a caller may ask of a GeoTIFF; what is left open is decided by [`Format`](super::Format).
+//! What a caller may ask of a file; what is left open is decided by [`Format`](super::Format) and by the levels of a COG.
+
+use swath_core::area::Resampling;
 
 use crate::codec::{Compression, Predictor};
 use crate::read::Interleave;
@@ -15,6 +17,29 @@ pub enum BigTiff {
     Never,
 }
 
+/// Which overviews a COG has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overviews {
+    /// Each half as long and as wide as the one before, rounded down, until one fits a block: those of GDAL's COG driver.
+    #[default]
+    Auto,
+    /// So many of them, as long as there is more than one pixel to halve; 0 for none.
+    Levels(usize),
+}
+
+/// What a GeoTIFF and a COG have in common.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FileOptions {
+    pub(super) block: Option<(usize, usize)>,
+    pub(super) compression: Option<Compression>,
+    pub(super) level: Option<i32>,
+    pub(super) predictor: Option<Predictor>,
+    pub(super) interleave: Option<Interleave>,
+    pub(super) big_tiff: BigTiff,
+    pub(super) sparse: bool,
+    pub(super) sync: bool,
+}
+
 /// How a GeoTIFF is to be written. What is not said follows the file that the pixels come from, else is 512 × 512
 /// blocks, Deflate, pixel interleave.
 ///
@@ -28,61 +53,106 @@ pub enum BigTiff {
 #[derive(Debug, Clone, Default)]
 #[must_use = "options do nothing until a sink is made with them"]
 pub struct GeoTiffOptions {
-    pub(super) block: Option<(usize, usize)>,
-    pub(super) compression: Option<Compression>,
-    pub(super) level: Option<i32>,
-    pub(super) predictor: Option<Predictor>,
-    pub(super) interleave: Option<Interleave>,
-    pub(super) big_tiff: BigTiff,
-    pub(super) sync: bool,
+    pub(super) file: FileOptions,
 }
 
-impl GeoTiffOptions {
-    /// Nothing said.
-    pub fn new() -> Self {
-        Self::default()
-    }
+/// How a Cloud-Optimized GeoTIFF is to be written: as a [GeoTIFF](GeoTiffOptions), and which overviews it has.
+///
+/// ```
+/// use swath_core::area::Resampling;
+/// use swath_io::codec::Compression;
+/// use swath_io::write::{CogOptions, Overviews};
+///
+/// let options = CogOptions::new().compression(Compression::Zstd).overviews(Overviews::Levels(3)).resampling(Resampling::Mode);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "options do nothing until a sink is made with them"]
+pub struct CogOptions {
+    pub(super) file: FileOptions,
+    pub(super) overviews: Overviews,
+    pub(super) resampling: Option<Resampling>,
+}
 
-    /// Rows and columns of a block; multiples of 16.
-    pub fn block(mut self, rows: usize, columns: usize) -> Self {
-        self.block = Some((rows, columns));
+macro_rules! file_options {
+    ($($options:ident),*) => {
+        $(impl $options {
+            /// Nothing said.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// Rows and columns of a block; multiples of 16.
+            pub fn block(mut self, rows: usize, columns: usize) -> Self {
+                self.file.block = Some((rows, columns));
+                self
+            }
+
+            /// The compression scheme.
+            pub fn compression(mut self, compression: Compression) -> Self {
+                self.file.compression = Some(compression);
+                self
+            }
+
+            /// The level of the compression: 1 to 12 for Deflate (6 by default), 1 to 22 for ZSTD (9 by default).
+            pub fn level(mut self, level: i32) -> Self {
+                self.file.level = Some(level);
+                self
+            }
+
+            /// The predictor; by default horizontal for integers and floating point for floats, where there is a
+            /// compression.
+            pub fn predictor(mut self, predictor: Predictor) -> Self {
+                self.file.predictor = Some(predictor);
+                self
+            }
+
+            /// How the bands of a pixel lie in the file.
+            pub fn interleave(mut self, interleave: Interleave) -> Self {
+                self.file.interleave = Some(interleave);
+                self
+            }
+
+            /// When the file has 64-bit offsets.
+            pub fn big_tiff(mut self, big_tiff: BigTiff) -> Self {
+                self.file.big_tiff = big_tiff;
+                self
+            }
+
+            /// Whether blocks of nothing but nodata, or of nothing but 0 where there is no nodata, are left out of the
+            /// file, GDAL's `SPARSE_OK`; off by default, as not every reader knows such files.
+            pub fn sparse(mut self, sparse: bool) -> Self {
+                self.file.sparse = sparse;
+                self
+            }
+
+            /// Whether file and directory are flushed to the disk before the output counts as written, so that it
+            /// survives a loss of power; off by default.
+            pub fn sync(mut self, sync: bool) -> Self {
+                self.file.sync = sync;
+                self
+            }
+        })*
+    };
+}
+file_options!(GeoTiffOptions, CogOptions);
+
+impl CogOptions {
+    /// Which overviews there are.
+    pub fn overviews(mut self, overviews: Overviews) -> Self {
+        self.overviews = overviews;
         self
     }
 
-    /// The compression scheme.
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = Some(compression);
+    /// How overviews come from what they cover, each from the one before. By default `Nearest` for what may be classes,
+    /// of which no mean is one: bool, and a single band of 8 bits; else `Average`.
+    pub fn resampling(mut self, resampling: Resampling) -> Self {
+        self.resampling = Some(resampling);
         self
     }
+}
 
-    /// The level of the compression: 1 to 12 for Deflate (6 by default), 1 to 22 for ZSTD (9 by default).
-    pub fn level(mut self, level: i32) -> Self {
-        self.level = Some(level);
-        self
-    }
-
-    /// The predictor; by default horizontal for integers and floating point for floats, where there is a compression.
-    pub fn predictor(mut self, predictor: Predictor) -> Self {
-        self.predictor = Some(predictor);
-        self
-    }
-
-    /// How the bands of a pixel lie in the file.
-    pub fn interleave(mut self, interleave: Interleave) -> Self {
-        self.interleave = Some(interleave);
-        self
-    }
-
-    /// When the file has 64-bit offsets.
-    pub fn big_tiff(mut self, big_tiff: BigTiff) -> Self {
-        self.big_tiff = big_tiff;
-        self
-    }
-
-    /// Whether file and directory are flushed to the disk before the output counts as written, so that it survives a
-    /// loss of power; off by default.
-    pub fn sync(mut self, sync: bool) -> Self {
-        self.sync = sync;
-        self
+impl From<GeoTiffOptions> for CogOptions {
+    fn from(GeoTiffOptions { file }: GeoTiffOptions) -> Self {
+        Self { file, ..Self::default() }
     }
 }

@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use swath_core::error::{Error, ErrorKind, Result};
@@ -20,6 +20,9 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub(super) trait Target: fmt::Debug + Send {
     /// Writes the next bytes behind those written so far.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes the next bytes: so many of `file`, from where it stands.
+    fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()>;
 
     /// Writes `head` into the room left in front, and makes the output visible.
     fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()>;
@@ -72,6 +75,11 @@ impl Location {
             return Err(Error::invalid(format!("cannot write \"{}\": it names no file", path.display())));
         }
         Ok(Self { path })
+    }
+
+    /// The folder in which it will lie.
+    pub(super) fn directory(&self) -> PathBuf {
+        directory_of(&resolve_link(&self.path)).to_path_buf()
     }
 
     /// What to call it in messages.
@@ -189,6 +197,11 @@ impl Target for LocalTarget {
         self.disk.write_all(bytes)
     }
 
+    fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()> {
+        self.disk.flush()?;
+        self.disk.get_mut().append_file(file, length)
+    }
+
     fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()> {
         let Self { mut disk, temporary, path, sync } = *self;
         disk.seek(SeekFrom::Start(0))?;
@@ -212,11 +225,21 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 /// What bytes are written to at last.
 trait Disk: Write + Seek + fmt::Debug + Send {
     fn sync(&self) -> io::Result<()>;
+
+    fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()>;
 }
 
 impl Disk for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_all()
+    }
+
+    fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()> {
+        // From file to file, which some systems do without reading.
+        match io::copy(&mut file.take(length), self)? {
+            taken if taken == length => Ok(()),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 }
 
@@ -251,5 +274,10 @@ impl Seek for SmallDisk {
 impl Disk for SmallDisk {
     fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
+    }
+
+    fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()> {
+        self.left = self.left.checked_sub(length).ok_or(io::ErrorKind::StorageFull)?;
+        self.file.append_file(file, length)
     }
 }

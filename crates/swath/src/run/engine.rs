@@ -120,7 +120,7 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
     let side = ((rows * columns) as f64 * share).sqrt() as usize / 16 * 16;
     let advice = match &stage.target {
         // What other stages read is cut along the blocks of files.
-        Target::Stages => String::new(),
+        Target::Stages(_) => String::new(),
         _ if side == 0 => String::new(),
         Target::Sink(_) => format!(", or write blocks of about {side} × {side} pixels"),
         Target::Chunks => format!(", or make chunks of about {side} × {side} pixels"),

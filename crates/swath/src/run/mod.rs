@@ -37,7 +37,7 @@ use swath_core::value::ChunkValue;
 
 use self::engine::Planned;
 use crate::memory::default_limit;
-use crate::sink::Sink;
+use crate::sink::{self, Opened, Sink};
 use crate::statistics::Statistics;
 use crate::trace::Trace;
 
@@ -318,20 +318,45 @@ impl Run {
     /// Those of the expression, of reading, decoding and encoding; `NotFound` or `Unavailable` where the target cannot
     /// be written; `Memory`; `Cancelled`. After any of them nothing of the output is left.
     pub fn run(&self, sink: &Sink) -> Result<Report> {
-        let target = sink.open()?;
-        let job = Job::new(&[(sink.raster(), Target::Sink(Arc::clone(&target) as _))])?;
-        let planned = Planned::new(self, self.tasks(&job)?, 0)?;
-        target.begin()?;
-        let written = self
-            .execute(&planned, |_, value| match value {
-                Value::Encoded(blocks) => blocks.into_iter().try_for_each(|(block, _)| target.commit(block)),
-                _ => Err(Error::new(ErrorKind::Internal, "a sink's tasks give encoded blocks")),
-            })
-            .and_then(|report| Ok(Report { output_bytes: target.finish()?, ..report }));
+        self.run_all(&[sink])
+    }
+
+    /// As [`run`](Self::run), of several sinks together: what they share is read and computed once.
+    ///
+    /// Each output appears when all of them are complete; the report is that of all.
+    ///
+    /// ```
+    /// use swath::{CogOptions, GeoTiffOptions, Run, prelude::*};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let raster = swath::raster([1, 600, 500], |_, y, x| (y + x) as u16)?;
+    /// let cog = raster.to_cog(folder.path().join("all.tif"))?;
+    /// let bright = raster.gt(900)?.to_geotiff(folder.path().join("bright.tif"))?;
+    /// Run::threads(2).run_all(&[&cog, &bright])?;
+    /// # Ok::<(), swath::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); after any of them, nothing of the outputs is left but those that were already complete.
+    pub fn run_all(&self, sinks: &[&Sink]) -> Result<Report> {
+        let opened = sinks.iter().map(|sink| sink.open()).collect::<Result<Vec<_>>>()?;
+        let opened: Vec<_> = opened.into_iter().flatten().collect();
+        let planned = Planned::new(self, self.tasks(&Job::new(&sink::targets(&opened))?)?, 0)?;
+        let written = self.write(&planned, &opened);
         if written.is_err() {
-            target.abort();
+            opened.iter().for_each(|output| output.sink.abort());
         }
         written
+    }
+
+    fn write(&self, planned: &Planned, opened: &[Opened]) -> Result<Report> {
+        opened.iter().try_for_each(|output| output.sink.begin())?;
+        let report = self.execute(planned, |stage, value| match value {
+            Value::Encoded(blocks) => blocks.into_iter().try_for_each(|(block, _)| opened[stage].sink.commit(block)),
+            _ => Err(Error::new(ErrorKind::Internal, "a sink's tasks give encoded blocks")),
+        })?;
+        let sizes = opened.iter().map(|output| output.sink.finish());
+        Ok(Report { output_bytes: sizes.sum::<Result<u64>>()?, ..report })
     }
 
     pub(crate) const fn worker_count(&self) -> usize {
@@ -407,7 +432,7 @@ impl Run {
         let results: u64 = match target {
             Target::Pieces => metas(rasters)?.iter().map(Meta::byte_len).sum(),
             Target::Pinned => metas(rasters)?.iter().map(Meta::byte_len).sum::<u64>() + tasks.kept_bytes(),
-            Target::Chunks | Target::Sink(_) | Target::Stages | Target::Reduce { .. } => 0,
+            Target::Chunks | Target::Sink(_) | Target::Stages(_) | Target::Reduce { .. } => 0,
         };
         let limit = self.memory();
         if results > limit {

@@ -24,9 +24,9 @@ pub(super) fn fuse(plan: Plan) -> Plan {
                 let inputs = plan.inputs(node).into_iter();
                 let inputs: Vec<_> = inputs.map(|input| fusing.whole(input, matches!(op, Op::Area(_)))).collect();
                 let copy = fusing.out.add(step.clone(), &inputs);
-                let needs_chunks = matches!(op, Op::Area(kernel) if kernel.chunks().is_some());
-                // What is computed by chunks of its own is a stage of its own.
-                let copy = if needs_chunks { fusing.alone(step, copy) } else { copy };
+                // What is computed by chunks of its own is a stage of its own, too.
+                let is_alone = matches!(op, Op::Area(kernel) if kernel.is_stage() || kernel.chunks().is_some());
+                let copy = if is_alone { fusing.alone(step, copy) } else { copy };
                 fusing.copies[node.index()] = Some(copy);
             }
             StepKind::Operation(_) if !step.is_elementwise() => {
@@ -38,7 +38,13 @@ pub(super) fn fuse(plan: Plan) -> Plan {
     }
     for output in &plan.outputs {
         let inputs = plan.inputs(*output);
-        let mut fused = vec![fusing.fuse(inputs[0])];
+        let root = inputs[0];
+        // What another step reads as a whole is computed once, for both.
+        let program = match fusing.programs.get(&root).copied() {
+            Some(program) => fusing.alone(plan.step(root), program),
+            None => fusing.fuse(root),
+        };
+        let mut fused = vec![program];
         fused.extend(inputs[1..].iter().map(|zones| fusing.whole(*zones, true)));
         fusing.out.add(plan.step(*output).clone(), &fused);
     }

@@ -1,0 +1,369 @@
+//! A Cloud-Optimized GeoTIFF being written: the raster and its overviews are sinks of their own, whose blocks come in any
+//! order of levels and wait in spools; the file is put together when all have come.
+//!
+//! Its layout is that of GDAL's COG driver: ghost area, directories with their values, blocks of the smallest overview
+//! first and of the raster last.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use swath_core::area::Resampling;
+use swath_core::chunk::Chunk;
+use swath_core::dtype::{DType, Scalar};
+use swath_core::error::{Error, ErrorKind, Result};
+use swath_core::meta::Meta;
+use swath_core::shape::{ChunkGrid, Shape};
+use swath_core::sink::{ChunkSink, Encoded, Layout};
+
+use super::directory::{Extent, Head};
+use super::format::Format;
+use super::ghost;
+use super::header;
+use super::image::Image;
+use super::options::{CogOptions, Overviews};
+use super::spool::Spool;
+use super::target::{Location, Target};
+
+/// The sinks of a Cloud-Optimized GeoTIFF: the raster's, and one for each overview.
+///
+/// All of them must be begun and, after their blocks were committed, finished, in any order; the file appears when the last
+/// is. Until then there is a temporary file beside it, as of a [`GeoTiffSink`](super::GeoTiffSink), and files without a
+/// name in the same folder, together about twice as large as the output in the end.
+#[derive(Debug)]
+pub struct CogSink {
+    levels: Vec<Arc<CogLevel>>,
+    resampling: Resampling,
+}
+
+/// The raster of a COG, or an overview: a [`ChunkSink`].
+#[derive(Debug)]
+pub struct CogLevel {
+    file: Arc<CogFile>,
+    image: Image,
+    /// 0 for the raster.
+    level: usize,
+    about: String,
+}
+
+#[derive(Debug)]
+struct CogFile {
+    name: String,
+    location: Location,
+    head: Head,
+    /// Counts of blocks, level by level.
+    blocks: Vec<usize>,
+    sync: bool,
+    disk_bytes: Option<u64>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing exists yet.
+    Ready,
+    Writing(Writing),
+    /// Finished, failed or given up; says which.
+    Over(&'static str),
+}
+
+#[derive(Debug)]
+struct Writing {
+    target: Box<dyn Target>,
+    /// Level by level.
+    spools: Vec<Spool>,
+    /// Which levels were begun, and which are finished.
+    begun: Vec<bool>,
+    finished: Vec<bool>,
+}
+
+impl CogSink {
+    /// The sinks of a raster of `meta` that is to be written to `path_or_uri`, a local path or a `file://` URI.
+    ///
+    /// `layout` is that of the file which the pixels come from, if there is one; see [`Format`]. Nothing is created
+    /// before a level is [begun](ChunkSink::begin).
+    ///
+    /// # Errors
+    /// As [`GeoTiffSink::new`](super::GeoTiffSink::new).
+    pub fn new(
+        path_or_uri: impl AsRef<Path>,
+        meta: &Meta,
+        layout: Option<Layout>,
+        options: &CogOptions,
+    ) -> Result<Self> {
+        let location = Location::parse(path_or_uri.as_ref())?;
+        let name = location.name();
+        let cannot = |error: Error| error.context(format!("cannot write {name}"));
+        let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
+        let resampling = options.resampling.unwrap_or_else(|| default_resampling(meta));
+        let sizes = sizes(meta, &format, options.overviews);
+        let metas: Vec<_> =
+            std::iter::once(meta.clone()).chain(sizes.into_iter().map(|size| reduced(meta, size))).collect();
+        let head = header::cog_head(&metas, &format, options.file.big_tiff).map_err(cannot)?;
+        let file = Arc::new(CogFile {
+            blocks: metas.iter().map(|meta| format.blocks(meta).len()).collect(),
+            name: name.clone(),
+            location,
+            head,
+            sync: options.file.sync,
+            disk_bytes: None,
+            state: Mutex::new(State::Ready),
+        });
+        let count = metas.len() - 1;
+        let level = |(level, meta): (usize, &Meta)| {
+            let [.., rows, columns] = meta.shape;
+            let kind = if file.head.is_big() { "COG, BigTIFF" } else { "COG" };
+            let (name, about) = match level {
+                0 if count == 0 => (name.clone(), format!("{kind}, {format}, no overviews")),
+                0 => (name.clone(), format!("{kind}, {format}, {count} overviews by {resampling}")),
+                _ => (
+                    format!("overview {level} of {name}"),
+                    format!("overview {level} of {count}, {rows} × {columns} by {resampling}"),
+                ),
+            };
+            let image = Image::new(name, meta, format, options.file.sparse);
+            Arc::new(CogLevel { file: Arc::clone(&file), image, level, about })
+        };
+        let levels = metas.iter().enumerate().map(level).collect();
+        Ok(Self { levels, resampling })
+    }
+
+    /// The raster's sink, then those of the overviews, each smaller than the one before.
+    pub fn levels(&self) -> &[Arc<CogLevel>] {
+        &self.levels
+    }
+
+    /// How each overview is to be made of the level before.
+    pub const fn resampling(&self) -> Resampling {
+        self.resampling
+    }
+
+    /// As if the disk had room for so many bytes only: for tests of what a full disk leaves behind.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_disk_bytes(mut self, bytes: u64) -> Self {
+        for level in &mut self.levels {
+            if let Some(file) = Arc::get_mut(level).and_then(|level| Arc::get_mut(&mut level.file)) {
+                file.disk_bytes = Some(bytes);
+            }
+        }
+        self
+    }
+}
+
+/// What is taken where nobody said: means of numbers, but none of what may be classes.
+fn default_resampling(meta: &Meta) -> Resampling {
+    let is_single_byte = meta.dtype.size() == 1 && meta.shape[1] == 1;
+    if meta.dtype == DType::Bool || is_single_byte { Resampling::Nearest } else { Resampling::Average }
+}
+
+/// Rows and columns of the overviews.
+fn sizes(meta: &Meta, format: &Format, overviews: Overviews) -> Vec<[usize; 2]> {
+    let [.., rows, columns] = meta.shape;
+    let (threshold, count) = match overviews {
+        // The longer side of a block, so that one of another shape has none too many.
+        Overviews::Auto => (format.block.0.max(format.block.1), usize::MAX),
+        Overviews::Levels(count) => (1, count),
+    };
+    let halved = |size: &[usize; 2]| {
+        let is_larger = size.iter().any(|length| *length > threshold);
+        is_larger.then(|| size.map(|length| (length / 2).max(1)))
+    };
+    // Subtle: halves of halves, rounded down, are GDAL's quarters, rounded down.
+    std::iter::successors(Some([rows, columns]), halved).skip(1).take(count).collect()
+}
+
+/// What is known of an overview.
+fn reduced(meta: &Meta, [rows, columns]: [usize; 2]) -> Meta {
+    let [times, bands, ..] = meta.shape;
+    let grid = meta.grid.as_ref().map(|grid| Arc::new(grid.downsampled(rows, columns)));
+    Meta { shape: [times, bands, rows, columns], grid, ..meta.clone() }
+}
+
+impl CogFile {
+    fn internal(&self, what: impl std::fmt::Display) -> Error {
+        Error::new(ErrorKind::Internal, format!("{what} of {}", self.name))
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        Error::with_source(ErrorKind::Unavailable, format!("cannot complete {}", self.name), error)
+    }
+
+    /// What is being written, once it was begun.
+    fn writing<'a>(&self, state: &'a mut State, what: &str) -> Result<&'a mut Writing> {
+        match state {
+            State::Writing(writing) => Ok(writing),
+            State::Ready => Err(self.internal(format_args!("a {what} before the begin"))),
+            State::Over(how) => Err(self.internal(format_args!("a {what} after it {how}"))),
+        }
+    }
+
+    /// Creates the temporary file, and the spools beside it.
+    fn create(&self) -> Result<Writing> {
+        let target = self.location.create(self.head.len(), self.sync, self.disk_bytes)?;
+        let directory = self.location.directory();
+        let spools: std::io::Result<Vec<_>> =
+            self.blocks.iter().map(|blocks| Spool::create(&directory, *blocks)).collect();
+        let spools = spools.map_err(|error| {
+            let message = format!("cannot write {}: cannot create a file in {}", self.name, directory.display());
+            Error::with_source(ErrorKind::Unavailable, message, error)
+        })?;
+        let levels = self.blocks.len();
+        Ok(Writing { target, spools, begun: vec![false; levels], finished: vec![false; levels] })
+    }
+
+    /// Puts the file together and makes it visible; returns its size.
+    fn complete(&self, writing: Writing) -> Result<u64> {
+        let Writing { mut target, spools, .. } = writing;
+        let mut position = self.head.len();
+        let mut levels = Vec::with_capacity(spools.len());
+        for spool in spools.into_iter().rev() {
+            let (start, length) = (position, spool.len());
+            let blocks =
+                spool.drain(|file: &mut File, length| target.append_file(file, length)).map_err(|e| self.failed(e))?;
+            position += length;
+            levels.push(blocks.into_iter().map(move |block| match block.length {
+                0 => Extent::default(),
+                length => Extent {
+                    offset: start + block.offset + ghost::LEADER_LEN,
+                    length: length - (ghost::LEADER_LEN + ghost::TRAILER_LEN) as u32,
+                },
+            }));
+        }
+        // Directories stand the other way round.
+        let extents: Vec<_> = levels.into_iter().rev().flatten().collect();
+        target.finish(&self.head.to_bytes(&extents)).map_err(|error| self.failed(error))?;
+        Ok(position)
+    }
+}
+
+impl CogLevel {
+    /// Rows and columns.
+    pub fn size(&self) -> [usize; 2] {
+        let [.., rows, columns] = self.image.blocks().array_shape();
+        [rows, columns]
+    }
+
+    /// Shape and encoding of the blocks.
+    pub const fn format(&self) -> &Format {
+        self.image.format()
+    }
+
+    /// Puts a block into its spool.
+    fn append(&self, writing: &mut Writing, encoded: &Encoded) -> Result<()> {
+        let block = encoded.block;
+        if !writing.spools[self.level].lacks(block) {
+            let blocks = self.image.blocks().len();
+            return Err(self.image.internal(format_args!("block {block} was committed twice, or is none of {blocks}")));
+        }
+        if encoded.bytes.len() as u64 > u64::from(u32::MAX) - ghost::LEADER_LEN - ghost::TRAILER_LEN {
+            return Err(self.image.internal(format_args!("{} is larger than 4 GiB", self.image.block_name(block))));
+        }
+        let (leader, trailer) = ghost::around(&encoded.bytes);
+        let parts: &[&[u8]] = match encoded.bytes.is_empty() {
+            true => &[],
+            false => &[&leader, &encoded.bytes, &trailer],
+        };
+        writing.spools[self.level].append(block, parts).map_err(|error| {
+            let message = format!("cannot write {} of {}", self.image.block_name(block), self.image.name());
+            Error::with_source(ErrorKind::Unavailable, message, error)
+        })?;
+        let end = self.file.head.len() + writing.spools.iter().map(Spool::len).sum::<u64>();
+        if end > u64::from(u32::MAX) && !self.file.head.is_big() {
+            return Err(Error::unsupported(format!(
+                "{} of {} would lie beyond the 4 GiB of a classic TIFF: allow BigTIFF",
+                self.image.block_name(block),
+                self.image.name()
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl ChunkSink for CogLevel {
+    fn name(&self) -> &str {
+        self.image.name()
+    }
+
+    fn blocks(&self) -> ChunkGrid {
+        self.image.blocks()
+    }
+
+    fn begin(&self) -> Result<()> {
+        let mut state = self.file.state.lock();
+        if matches!(*state, State::Ready) {
+            *state = State::Writing(self.file.create()?);
+        }
+        let writing = self.file.writing(&mut state, "begin")?;
+        match std::mem::replace(&mut writing.begun[self.level], true) {
+            true => Err(self.image.internal("a second begin")),
+            false => Ok(()),
+        }
+    }
+
+    fn encode(&self, block: usize, chunk: &Chunk) -> Result<Encoded> {
+        self.image.encode(block, chunk)
+    }
+
+    fn encode_constant(&self, block: usize, value: Scalar) -> Result<Encoded> {
+        self.image.encode_constant(block, value)
+    }
+
+    fn dtype(&self) -> DType {
+        self.image.format().dtype
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        self.image.format().layout()
+    }
+
+    fn commit(&self, encoded: Encoded) -> Result<()> {
+        let mut state = self.file.state.lock();
+        let appended = self.file.writing(&mut state, "commit").and_then(|writing| self.append(writing, &encoded));
+        if appended.is_err() {
+            *state = State::Over("failed");
+        }
+        drop(state);
+        self.image.reuse(encoded.bytes);
+        appended
+    }
+
+    fn finish(&self) -> Result<u64> {
+        let mut state = self.file.state.lock();
+        let writing = self.file.writing(&mut state, "finish")?;
+        if !writing.spools[self.level].is_complete() {
+            *state = State::Over("failed");
+            return Err(self.image.internal("not all blocks"));
+        }
+        writing.finished[self.level] = true;
+        if !writing.finished.iter().all(|finished| *finished) {
+            return Ok(0);
+        }
+        match std::mem::replace(&mut *state, State::Over("failed")) {
+            State::Writing(writing) => {
+                let size = self.file.complete(writing)?;
+                *state = State::Over("was finished");
+                Ok(size)
+            }
+            State::Ready | State::Over(_) => Err(self.image.internal("a finish without a begin")),
+        }
+    }
+
+    fn abort(&self) {
+        let mut state = self.file.state.lock();
+        if !matches!(*state, State::Over(_)) {
+            *state = State::Over("was given up");
+        }
+        drop(state);
+        self.image.clear();
+    }
+
+    fn encode_bound(&self, _shape: Shape) -> (u64, u64) {
+        self.image.encode_bound()
+    }
+
+    fn describe(&self) -> String {
+        self.about.clone()
+    }
+}

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Check that the COGs swath writes are valid, and that GDAL reads from them what it would have written itself.
+
+    python tests/interop/cogs.py [--work target/interop/cogs] [--only TEXT]
+
+Of a table of codecs, dtypes, counts of bands, block sizes and kinds of rasters, each file must pass `rio cogeo validate
+--strict`, be `LAYOUT=COG` for GDAL, and hold the same pixels at full resolution as its source and at each overview as
+GDAL's COG driver makes of it: nearest and mode equal, means within rounding. Wants the packages of requirements.txt;
+SWATH names the command to check, without it, it is built. The last line is `N passed, N failed`.
+"""
+import argparse
+import itertools
+import os
+import subprocess
+import sys
+import traceback
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.transform import from_origin
+from rio_cogeo.cogeo import cog_validate
+
+from check import cargo
+
+CODECS = [("none", []), ("deflate", []), ("deflate", ["--level", "9"]), ("deflate", ["--predictor", "1"]), ("lzw", []),
+          ("zstd", []), ("zstd", ["--level", "1"])]
+DTYPES = ["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64", "int8", "uint64", "int64"]
+KINDS = ["edges", "pixel", "block", "row", "sparse", "nodata", "nan"]
+WAYS = {"nearest": "NEAREST", "average": "AVERAGE", "bilinear": "BILINEAR", "mode": "MODE", "rms": "RMS"}
+
+
+def combinations():
+    """Each kind with each dtype, the rest in turns; and each codec with each dtype."""
+    blocks, bands = itertools.cycle([128, 256, 512]), itertools.cycle([1, 3, 4, 2, 1, 5])
+    codecs, ways = itertools.cycle(CODECS), itertools.cycle(WAYS)
+    for kind, dtype in itertools.product(KINDS, DTYPES):
+        if kind == "nan" and not dtype.startswith("float"):
+            continue
+        yield kind, dtype, next(bands), next(blocks), next(codecs), next(ways)
+    for codec, dtype in itertools.product(CODECS, DTYPES):
+        yield "edges", dtype, next(bands), next(blocks), codec, next(ways)
+    for way, dtype, kind in itertools.product(WAYS, ["uint8", "int16", "float32"], ["edges", "nodata", "nan"]):
+        if kind != "nan" or dtype == "float32":
+            yield kind, dtype, next(bands), 128, next(codecs), way
+    for count, block in itertools.product([1, 2, 3, 4, 7], [128, 256, 512, 1024]):
+        yield "edges", "uint8", count, block, next(codecs), "nearest"
+
+
+def raster(kind, dtype, count, block, rng):
+    """(pixels, nodata)"""
+    height, width = {"pixel": (1, 1), "block": (block, block), "row": (1, 2 * block + 77), "sparse": (3 * block, 2 * block)}.get(
+        kind, (2 * block + 45, block + 291))
+    is_float = dtype.startswith("float")
+    y, x = np.mgrid[:height, :width]
+    waves = 40 * np.sin(x / 31) * np.cos(y / 17) + rng.normal(0, 5, (count, height, width)) + 60
+    if dtype.startswith("int") or is_float:
+        waves -= 50
+    pixels = waves.astype(dtype) if is_float else np.rint(waves.clip(-120, 120)).clip(0 if dtype[0] == "u" else None, None).astype(dtype)
+    nodata = None
+    if kind in ("sparse", "nodata", "nan"):
+        nodata = {"sparse": 0, "nodata": -9999.0 if is_float else 120, "nan": np.nan}[kind]
+        holes = np.hypot(y - height / 2, x - width / 2) < min(height, width) / 3
+        pixels[:, holes] = nodata
+        # And pixels by themselves.
+        pixels[:, rng.random((height, width)) < 0.05] = nodata
+    if kind == "sparse":
+        pixels[:, :block + block // 2] = 0
+    return pixels, nodata
+
+
+class Checker:
+    def __init__(self, a):
+        self.work, self.only = os.path.abspath(a.work), a.only
+        os.makedirs(self.work, exist_ok=True)
+        self.swath = os.environ.get("SWATH") or cargo("-p", "swath-cli")
+        self.worst = {}
+
+    def check(self, numbered):
+        number, (kind, dtype, count, block, (codec, options), way) = numbered
+        name = f"{kind}, {count} × {dtype}, blocks of {block}, {codec} {' '.join(options)}, {way}"
+        if self.only and self.only not in name:
+            return None
+        files = [f"{self.work}/{number}-{what}.tif" for what in ("source", "swath", "gdal")]
+        try:
+            self.compare(files, np.random.default_rng(number), kind, dtype, count, block, codec, options, way)
+            return True
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            print(f"FAILED {name}: {type(error).__name__} {error} (line {where.lineno})", flush=True)
+            return False
+        finally:
+            for file in files:
+                if os.path.exists(file) and self.only is None:
+                    os.remove(file)
+
+    def compare(self, files, rng, kind, dtype, count, block, codec, options, way):
+        source, out, peer = files
+        pixels, nodata = raster(kind, dtype, count, block, rng)
+        if options == ["--predictor", "3"] and not dtype.startswith("float"):
+            options = []
+        with rasterio.open(source, "w", driver="GTiff", width=pixels.shape[2], height=pixels.shape[1], count=count, dtype=dtype,
+                           nodata=nodata, crs="EPSG:32631", transform=from_origin(600000, 5700000, 10, 10), tiled=True,
+                           blockxsize=256, blockysize=256) as file:
+            file.write(pixels)
+        command = [self.swath, "calc", "x", f"x={source}", "-o", out, "--cog", "--quiet", "--threads", "2", "--interleave", "pixel",
+                   "--compress", codec, *options, "--blocksize", str(block), "--resampling", way]
+        command += ["--sparse"] if kind == "sparse" else []
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout
+        is_valid, errors, warned = cog_validate(out, strict=True, quiet=True)
+        assert is_valid and not errors and not warned, f"errors {errors}, warnings {warned}"
+        rasterio.shutil.copy(source, peer, driver="COG", compress="DEFLATE", blocksize=block, overview_resampling=WAYS[way],
+                             overview_compress="DEFLATE")
+        with rasterio.open(out) as ours, rasterio.open(source) as theirs:
+            assert ours.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG", ours.tags(ns="IMAGE_STRUCTURE")
+            assert ours.transform == theirs.transform and ours.crs == theirs.crs
+            assert ours.nodata == nodata or np.isnan(ours.nodata) and np.isnan(nodata)
+            assert ours.block_shapes[0] == (block, block)
+            np.testing.assert_array_equal(ours.read(), pixels)
+            levels = len(ours.overviews(1))
+        with rasterio.open(peer) as theirs:
+            # In a file of one block GDAL makes none, and of a raster as thin as a row no more than one.
+            assert levels == len(theirs.overviews(1)), f"{levels} overviews, GDAL {theirs.overviews(1)}"
+        above = pixels
+        for level in range(levels):
+            with rasterio.open(out, overview_level=level) as a, rasterio.open(peer, overview_level=level) as b:
+                ours, theirs = a.read(), b.read()
+            assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
+            self.same(ours, theirs, nodata, way, level)
+            if nodata is not None:
+                self.no_bleeding(above, ours, nodata)
+            above = ours
+
+    def same(self, ours, theirs, nodata, way, level):
+        """Equal, or as near as rounding once a level leaves it."""
+        if way in ("nearest", "mode"):
+            np.testing.assert_array_equal(ours, theirs)
+            return
+        absent = [np.isnan(x) if nodata is not None and np.isnan(nodata) else x == nodata for x in (ours, theirs)]
+        np.testing.assert_array_equal(*absent)
+        apart = np.abs(ours.astype("f8") - theirs.astype("f8"))[~absent[0]]
+        if ours.dtype.kind == "f":
+            apart = apart / np.maximum(1, np.abs(theirs.astype("f8")[~absent[0]]))
+        worst = apart.max(initial=0)
+        self.worst[(way, ours.dtype.kind)] = max(worst, self.worst.get((way, ours.dtype.kind), 0))
+        limit = 1e-5 * (level + 1) if ours.dtype.kind == "f" else level + 1
+        assert worst <= limit, f"level {level}: {worst} apart"
+
+    @staticmethod
+    def no_bleeding(above, below, nodata):
+        """What is valid lies between the least and the greatest valid pixel of the level above."""
+        valid = [~np.isnan(x) if np.isnan(nodata) else x != nodata for x in (above, below)]
+        if valid[1].any():
+            low, high = above[valid[0]].min(), above[valid[0]].max()
+            # A root of mean squares is no mean of what is negative.
+            low, high = min(low, -abs(low)), max(high, abs(low))
+            assert low <= below[valid[1]].min() and below[valid[1]].max() <= high, "nodata went into a mean"
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--work", default="target/interop/cogs")
+    p.add_argument("--only", metavar="TEXT", help="only what has this in its name; its files are kept")
+    checker = Checker(p.parse_args())
+    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with ThreadPoolExecutor(2) as pool:
+        results = [result for result in pool.map(checker.check, enumerate(combinations())) if result is not None]
+    for (way, kind), worst in sorted(checker.worst.items()):
+        print(f"{way}, {'floats' if kind == 'f' else 'integers'}: at most {worst:.2g} from GDAL's")
+    print(f"{results.count(True)} passed, {results.count(False)} failed")
+    sys.exit(results.count(False) > 0)
+
+
+if __name__ == "__main__":
+    main()
