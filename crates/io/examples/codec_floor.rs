@@ -1,11 +1,13 @@
 //! The time of the codec alone for the blocks of a job: the floor under every program that reads and writes them with it.
 //!
 //! ```text
-//! cargo run --release -p swath-io --example codec_floor -- OUT.tif SOURCE.tif... [--threads N] [--passthrough] [--files]
+//! cargo run --release -p swath-io --example codec_floor -- \
+//!     OUT.tif SOURCE.tif... [--threads N] [--level N] [--overviews] [--passthrough] [--files]
 //! ```
 //!
 //! OUT.tif is what the job has written. Timed is a bare loop: threads take numbers from a counter, inflate the blocks of
-//! the sources, at their levels of the size of OUT.tif, and deflate those of OUT.tif at level 6. Each thread has one
+//! the sources, at their levels of the size of OUT.tif, and deflate those of OUT.tif at the level that swath takes unless
+//! told otherwise, or at another. Each thread has one
 //! buffer, one compressor and one decompressor, of the crate that swath uses.
 //!
 //! Not timed: the stored blocks of the sources are read into memory before, and those of OUT.tif are inflated, which
@@ -14,6 +16,8 @@
 //!
 //! With `--passthrough`, blocks that nothing changed are left out: those of OUT.tif that hold the same bytes as the
 //! source's, or one value, and the source's in their places. The source is the one whose blocks have the same shape.
+//!
+//! With `--overviews`, the blocks of the overviews of OUT.tif are deflated, too.
 //!
 //! With `--files`, the stored blocks are read from their files as they are inflated, and the deflated ones are written one
 //! behind the other to a file beside OUT.tif, which is removed: bytes that no program can leave where they are.
@@ -29,21 +33,22 @@ use std::time::Instant;
 
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use serde_json::json;
-use swath_io::codec::{Compression, Predictor};
+use swath_io::codec::{Compression, Predictor, encode};
 use swath_io::read::GeoTiff;
 use swath_io::read::header::Image;
 use swath_io::store::Io;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-const LEVEL: i32 = 6;
-
 fn main() -> Result<()> {
-    let Arguments { out, sources: paths, threads, passthrough, files } = Arguments::parse(std::env::args().skip(1))?;
+    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let Arguments { out, sources: paths, threads, level, overviews, passthrough, files } = arguments;
     let written = format!("{out}.floor");
+    let reduced = if overviews { Stored::overviews(&out)? } else { Vec::new() };
     let out = Stored::read(&out, None)?;
     let sources: Vec<_> = paths.iter().map(|path| Stored::read(path, Some(&out.image))).collect::<Result<_>>()?;
     let raw = out.inflated()?;
+    let reduced = reduced.iter().map(Stored::inflated).collect::<Result<Vec<_>>>()?.concat();
 
     let copied_from = sources.iter().position(|source| passthrough && source.has_blocks_of(&out));
     let origins = origins(&out, &raw, copied_from.map(|position| &sources[position]));
@@ -61,9 +66,10 @@ fn main() -> Result<()> {
     if out.is_deflate() {
         let blocks = raw.iter().zip(&origins).filter(|(raw, origin)| !raw.is_empty() && **origin == Origin::Computed);
         steps.extend(blocks.map(|(raw, _)| Step::Deflate(raw)));
+        steps.extend(reduced.iter().filter(|raw| !raw.is_empty()).map(|raw| Step::Deflate(raw)));
     }
     let files = if files { Some(Files { sources: &paths, written: &written, end: AtomicU64::new(0) }) } else { None };
-    let (wall, cpu) = measure(&steps, threads, files.as_ref())?;
+    let (wall, cpu) = measure(&steps, threads, level, files.as_ref())?;
     let count = |of: Origin| origins.iter().filter(|origin| **origin == of).count();
     let line = json!({
         "job": { "wall": wall, "cpu": cpu },
@@ -95,14 +101,14 @@ struct Files<'a> {
 }
 
 /// Wall and CPU seconds of all steps.
-fn measure(steps: &[Step<'_>], threads: usize, files: Option<&Files<'_>>) -> Result<(f64, f64)> {
+fn measure(steps: &[Step<'_>], threads: usize, level: i32, files: Option<&Files<'_>>) -> Result<(f64, f64)> {
     let next = AtomicUsize::new(0);
     let (start, cpu) = (Instant::now(), cpu_seconds());
     if let Some(files) = files {
         File::create(files.written)?;
     }
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(steps, &next, files))).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(steps, &next, level, files))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a worker returns its errors"))
     })?;
     let taken = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
@@ -110,8 +116,8 @@ fn measure(steps: &[Step<'_>], threads: usize, files: Option<&Files<'_>>) -> Res
     Ok(taken)
 }
 
-fn work(steps: &[Step<'_>], next: &AtomicUsize, files: Option<&Files<'_>>) -> Result<()> {
-    let mut compressor = Compressor::new(CompressionLvl::new(LEVEL).map_err(|_| "no such level")?);
+fn work(steps: &[Step<'_>], next: &AtomicUsize, level: i32, files: Option<&Files<'_>>) -> Result<()> {
+    let mut compressor = Compressor::new(CompressionLvl::new(level).map_err(|_| "no such level")?);
     let mut decompressor = Decompressor::new();
     let (mut buffer, mut input) = (Vec::new(), Vec::new());
     // Each thread has its own: a place in a file is one for all that share it.
@@ -159,6 +165,17 @@ impl Stored {
         let size = |image: &Image| (image.width, image.height);
         let fits = |image: &&Image| !image.is_mask() && like.is_none_or(|like| size(like) == size(image));
         let image = tiff.header().images.iter().find(fits).ok_or(format!("{path} has no level of that size"))?.clone();
+        Self::of(path, image)
+    }
+
+    /// All images but the first that are no masks.
+    fn overviews(path: &str) -> Result<Vec<Self>> {
+        let tiff = GeoTiff::open(&Io::new()?, path)?;
+        let images = tiff.header().images.iter().skip(1).filter(|image| !image.is_mask());
+        images.map(|image| Self::of(path, image.clone())).collect()
+    }
+
+    fn of(path: &str, image: Image) -> Result<Self> {
         if image.tile.is_none() || image.bits.iter().any(|bits| bits % 8 != 0 || *bits != image.bits[0]) {
             return Err(format!("{path}: only tiles of whole bytes are measured").into());
         }
@@ -245,18 +262,30 @@ struct Arguments {
     out: String,
     sources: Vec<String>,
     threads: usize,
+    level: i32,
+    overviews: bool,
     passthrough: bool,
     files: bool,
 }
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
-        const USAGE: &str = "usage: codec_floor OUT.tif SOURCE.tif... [--threads N] [--passthrough] [--files]";
-        let mut arguments =
-            Self { out: words.next().ok_or(USAGE)?, sources: Vec::new(), threads: 2, passthrough: false, files: false };
+        const USAGE: &str = "usage: codec_floor OUT.tif SOURCE.tif... [--threads N] [--level N] [--overviews] \
+                             [--passthrough] [--files]";
+        let mut arguments = Self {
+            out: words.next().ok_or(USAGE)?,
+            sources: Vec::new(),
+            threads: 2,
+            level: encode::default_level(Compression::Deflate).unwrap_or_default(),
+            overviews: false,
+            passthrough: false,
+            files: false,
+        };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--threads" => arguments.threads = words.next().ok_or(USAGE)?.parse()?,
+                "--level" => arguments.level = words.next().ok_or(USAGE)?.parse()?,
+                "--overviews" => arguments.overviews = true,
                 "--passthrough" => arguments.passthrough = true,
                 "--files" => arguments.files = true,
                 _ if word.starts_with('-') => return Err(USAGE.into()),

@@ -121,9 +121,7 @@ pub(crate) fn predict(run: &Run, what: &Explain<'_>) -> Result<Prediction> {
 pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
     let Planned { job, tasks, prediction } = plan(run, what)?;
     let mut out = tree(job.unfused(), 0);
-    if let Target::Sink(sink) = &tasks.outputs()[0].target {
-        let _ = writeln!(out, "\nwrites\n  {}", sink.describe());
-    }
+    writes(&mut out, &tasks);
     out.push_str("\nreads\n");
     reads(&mut out, &tasks);
     let _ = writeln!(out, "\ntasks    {}", task_counts(&tasks));
@@ -140,6 +138,17 @@ pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
         }
     };
     Ok(out)
+}
+
+/// What sinks there are: the file, and the overviews that it is to have.
+fn writes(out: &mut String, tasks: &Tasks) {
+    let sinks = tasks.outputs().iter().filter_map(|stage| match &stage.target {
+        Target::Sink(sink) => Some(sink.describe()),
+        _ => None,
+    });
+    for (index, about) in sinks.enumerate() {
+        let _ = writeln!(out, "{}  {about}", if index == 0 { "\nwrites\n" } else { "" });
+    }
 }
 
 fn reads(out: &mut String, tasks: &Tasks) {

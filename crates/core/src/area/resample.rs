@@ -131,6 +131,7 @@ impl Resample {
         let valid = Valid { nodata: self.nodata.map(T::from_scalar) };
         match self.resampling {
             Resampling::Nearest => areas.nearest(pixels, output),
+            Resampling::Average if self.from == self.to.map(|length| 2 * length) => areas.halved(pixels, output, valid),
             Resampling::Average | Resampling::Bilinear => {
                 areas.weighted(pixels, output, valid, |value| value, |mean| mean)
             }
@@ -211,6 +212,12 @@ impl<T: Pixel> Valid<T> {
 trait Mean: Pixel {
     fn to_f64(self) -> f64;
 
+    /// The mean of four.
+    fn mean_of(pixels: [Self; 4]) -> Self;
+
+    /// The mean of as many of four as count, at least one: those with a 1 beside them, the others being 0.
+    fn mean_of_some(pixels: [Self; 4], counts: [u8; 4]) -> Self;
+
     /// The nearest pixel; of two the greater.
     fn of_mean(mean: f64) -> Self;
 
@@ -219,11 +226,28 @@ trait Mean: Pixel {
 }
 
 macro_rules! mean {
-    (@integer $($type:ty),*) => {
+    // Sums of four fit the wide type, and quotients of them the float, but for their last digits.
+    (@integer $($type:ty: $wide:ty, $float:ty);*) => {
         $(impl Mean for $type {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
+            }
+
+            #[inline(always)]
+            fn mean_of(pixels: [Self; 4]) -> Self {
+                let [a, b, c, d] = pixels.map(<$wide>::from);
+                // A shift rounds down.
+                ((a + b + c + d + 2) >> 2) as Self
+            }
+
+            #[inline(always)]
+            fn mean_of_some(pixels: [Self; 4], counts: [u8; 4]) -> Self {
+                let [a, b, c, d] = pixels.map(<$wide>::from);
+                let [e, f, g, h] = counts;
+                let mean = (a + b + c + d) as $float / <$float>::from(e + f + g + h);
+                // A third is far from a half: where the quotient lost digits, too, this rounds as it should.
+                (mean + 0.5).floor() as Self
             }
 
             fn of_mean(mean: f64) -> Self {
@@ -233,7 +257,7 @@ macro_rules! mean {
             }
 
             fn beside(self) -> Self {
-                self.checked_add(1).unwrap_or(self - 1)
+                if self < Self::MAX { self + 1 } else { self - 1 }
             }
         })*
     };
@@ -242,6 +266,19 @@ macro_rules! mean {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
+            }
+
+            #[inline(always)]
+            fn mean_of(pixels: [Self; 4]) -> Self {
+                let [a, b, c, d] = pixels.map(f64::from);
+                ((a + b + c + d) * 0.25) as Self
+            }
+
+            #[inline(always)]
+            fn mean_of_some(pixels: [Self; 4], counts: [u8; 4]) -> Self {
+                let [a, b, c, d] = pixels.map(f64::from);
+                let [e, f, g, h] = counts;
+                ((a + b + c + d) / f64::from(e + f + g + h)) as Self
             }
 
             fn of_mean(mean: f64) -> Self {
@@ -254,13 +291,26 @@ macro_rules! mean {
         })*
     };
 }
-mean!(@integer u8, u16, u32, u64, i8, i16, i32, i64);
+mean!(@integer u8: i32, f32; u16: i32, f32; u32: i64, f64; u64: i128, f64; i8: i32, f32; i16: i32, f32; i32: i64, f64;
+    i64: i128, f64);
 mean!(@float f32, f64);
 
 impl Mean for bool {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(u8::from(self))
+    }
+
+    #[inline(always)]
+    fn mean_of(pixels: [Self; 4]) -> Self {
+        Self::mean_of_some(pixels, [1; 4])
+    }
+
+    #[inline(always)]
+    fn mean_of_some(pixels: [Self; 4], counts: [u8; 4]) -> Self {
+        let [a, b, c, d] = pixels.map(u8::from);
+        let [e, f, g, h] = counts;
+        2 * (a + b + c + d) >= e + f + g + h
     }
 
     fn of_mean(mean: f64) -> Self {
@@ -305,6 +355,14 @@ impl Areas<'_> {
         self.each_row(output, |out, plane, row| {
             let line = self.line(pixels, plane, row.range.start);
             out.iter_mut().zip(&self.columns).for_each(|(out, column)| *out = line[column.range.start]);
+        })
+    }
+
+    /// Means of two by two pixels.
+    fn halved<T: Mean>(&self, pixels: &[T], output: &mut [T], valid: Valid<T>) -> Result<()> {
+        self.each_row(output, |out, plane, row| {
+            let [above, below] = [0, 1].map(|next| self.line(pixels, plane, row.range.start + next));
+            halve(above, below, valid, out);
         })
     }
 
@@ -357,6 +415,30 @@ impl Areas<'_> {
                 *out = choice.of(&area).unwrap_or(valid.nodata.unwrap_or_default());
             }
         })
+    }
+}
+
+dispatched! {
+    /// Means of two by two pixels of two rows.
+    fn halve[T: Mean](above: &[T], below: &[T], valid: Valid<T>, out: &mut [T]) => halve_to;
+}
+
+#[inline(always)]
+fn halve_to<T: Mean>(above: &[T], below: &[T], valid: Valid<T>, out: &mut [T]) {
+    let squares = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
+    let Some(nodata) = valid.nodata else {
+        for (out, ([a, b], [c, d])) in out.iter_mut().zip(squares) {
+            *out = T::mean_of([*a, *b, *c, *d]);
+        }
+        return;
+    };
+    for (out, ([a, b], [c, d])) in out.iter_mut().zip(squares) {
+        let counts = [a, b, c, d].map(|pixel| u8::from(valid.has(*pixel)));
+        let pixels = [a, b, c, d].map(|pixel| if valid.has(*pixel) { *pixel } else { T::default() });
+        let is_any = counts != [0; 4];
+        let mean = T::mean_of_some(pixels, if is_any { counts } else { [1; 4] });
+        let mean = if mean == nodata { nodata.beside() } else { mean };
+        *out = if is_any { mean } else { nodata };
     }
 }
 
@@ -476,6 +558,45 @@ mod tests {
         // Weights ¼, ¾, ¾, ¼, of which the last pixel lacks one.
         let pixels = [0_f64, 0.0, 0.0, 7.0, 0.0, 0.0];
         assert_eq!(resampled(&pixels, [1, 6], [1, 3], Resampling::Bilinear, None), [0.0, 2.625, 1.0]);
+    }
+
+    #[test]
+    fn halves_are_the_means_that_any_area_would_give() {
+        fn check<T: Mean>(values: impl Iterator<Item = T>, nodata: Option<Scalar>) {
+            let values: Vec<T> = values.collect();
+            let pixels: Vec<T> = (0..64 * 10).map(|at| values[at * 7 % 13 * 5 % values.len()]).collect();
+            let kernel = Resample { resampling: Resampling::Average, from: [10, 64], to: [5, 32], nodata };
+            let areas = |axis: usize| {
+                let scale = Scale { from: kernel.from[axis], to: kernel.to[axis] };
+                (0..scale.to).map(|index| scale.taps(Resampling::Average, index, 0)).collect()
+            };
+            let areas = Areas {
+                place: [1, 1, 10, 64],
+                region: [1, 1, 5, 32],
+                rows: areas(0),
+                columns: areas(1),
+                cancelled: &|| false,
+            };
+            let valid = Valid { nodata: nodata.map(T::from_scalar) };
+            let (mut halved, mut weighted) = (vec![T::default(); 160], vec![T::default(); 160]);
+            areas.halved(&pixels, &mut halved, valid).unwrap();
+            areas.weighted(&pixels, &mut weighted, valid, |value| value, |mean| mean).unwrap();
+            let bits = |pixels: &[T]| pixels.iter().map(|pixel| pixel.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&halved), bits(&weighted), "{}", T::DTYPE);
+        }
+        for nodata in [None, Some(Scalar::Int(3))] {
+            check((0..=255_u8).step_by(3), nodata);
+            check((-128..=127_i8).step_by(5), nodata);
+            check((0..=u16::MAX).step_by(771), nodata);
+            check((i16::MIN..=i16::MAX).step_by(771), nodata);
+            check((0..40).map(|value| u32::MAX - value * 3), nodata);
+            check((0..40).map(|value: i32| value * 7 - 100), nodata);
+            check((0..40).map(|value: i64| value * 7 - 100), nodata);
+            check((0..40).map(|value: u16| f32::from(value) * 0.25 - 3.0), nodata);
+            check((0..40).map(|value: u16| f64::from(value) * 0.25 - 3.0), nodata);
+        }
+        check([f32::NAN, 1.5, 3.0, 1e30].into_iter(), Some(f64::NAN.into()));
+        check([true, false, false].into_iter(), None);
     }
 
     #[test]

@@ -18,10 +18,11 @@ pub const fn levels(compression: Compression) -> Option<RangeInclusive<i32>> {
     }
 }
 
-/// The level used unless told otherwise, GDAL's: 6 for Deflate, 9 for ZSTD.
+/// The level used unless told otherwise: 9 for ZSTD, as GDAL, and 4 for Deflate, where libdeflate gives files about as small
+/// as zlib's usual 6 (docs/design/decisions.md).
 pub const fn default_level(compression: Compression) -> Option<i32> {
     match compression {
-        Compression::Deflate => Some(6),
+        Compression::Deflate => Some(4),
         Compression::Zstd => Some(9),
         _ => None,
     }

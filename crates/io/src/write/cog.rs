@@ -55,14 +55,15 @@ struct CogFile {
     /// Counts of blocks, level by level.
     blocks: Vec<usize>,
     sync: bool,
-    disk_bytes: Option<u64>,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing exists yet.
-    Ready,
+    /// Nothing exists yet. Of the disk's room, so many bytes are there to be taken, if not all.
+    Ready {
+        disk_bytes: Option<u64>,
+    },
     Writing(Writing),
     /// Finished, failed or given up; says which.
     Over(&'static str),
@@ -107,8 +108,7 @@ impl CogSink {
             location,
             head,
             sync: options.file.sync,
-            disk_bytes: None,
-            state: Mutex::new(State::Ready),
+            state: Mutex::new(State::Ready { disk_bytes: None }),
         });
         let count = metas.len() - 1;
         let level = |(level, meta): (usize, &Meta)| {
@@ -142,11 +142,9 @@ impl CogSink {
     /// As if the disk had room for so many bytes only: for tests of what a full disk leaves behind.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_disk_bytes(mut self, bytes: u64) -> Self {
-        for level in &mut self.levels {
-            if let Some(file) = Arc::get_mut(level).and_then(|level| Arc::get_mut(&mut level.file)) {
-                file.disk_bytes = Some(bytes);
-            }
+    pub fn with_disk_bytes(self, bytes: u64) -> Self {
+        if let Some(level) = self.levels.first() {
+            *level.file.state.lock() = State::Ready { disk_bytes: Some(bytes) };
         }
         self
     }
@@ -194,14 +192,14 @@ impl CogFile {
     fn writing<'a>(&self, state: &'a mut State, what: &str) -> Result<&'a mut Writing> {
         match state {
             State::Writing(writing) => Ok(writing),
-            State::Ready => Err(self.internal(format_args!("a {what} before the begin"))),
+            State::Ready { .. } => Err(self.internal(format_args!("a {what} before the begin"))),
             State::Over(how) => Err(self.internal(format_args!("a {what} after it {how}"))),
         }
     }
 
     /// Creates the temporary file, and the spools beside it.
-    fn create(&self) -> Result<Writing> {
-        let target = self.location.create(self.head.len(), self.sync, self.disk_bytes)?;
+    fn create(&self, disk_bytes: Option<u64>) -> Result<Writing> {
+        let target = self.location.create(self.head.len(), self.sync, disk_bytes)?;
         let directory = self.location.directory();
         let spools: std::io::Result<Vec<_>> =
             self.blocks.iter().map(|blocks| Spool::create(&directory, *blocks)).collect();
@@ -292,8 +290,8 @@ impl ChunkSink for CogLevel {
 
     fn begin(&self) -> Result<()> {
         let mut state = self.file.state.lock();
-        if matches!(*state, State::Ready) {
-            *state = State::Writing(self.file.create()?);
+        if let State::Ready { disk_bytes } = *state {
+            *state = State::Writing(self.file.create(disk_bytes)?);
         }
         let writing = self.file.writing(&mut state, "begin")?;
         match std::mem::replace(&mut writing.begun[self.level], true) {
@@ -346,7 +344,7 @@ impl ChunkSink for CogLevel {
                 *state = State::Over("was finished");
                 Ok(size)
             }
-            State::Ready | State::Over(_) => Err(self.image.internal("a finish without a begin")),
+            State::Ready { .. } | State::Over(_) => Err(self.image.internal("a finish without a begin")),
         }
     }
 

@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn the_layout_of_the_source_is_followed_as_a_whole_or_not_at_all() {
         let new = GeoTiffOptions::new;
-        let default = expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"];
+        let default = expect!["512 × 512 blocks, DEFLATE level 4, predictor 2, pixel interleave"];
         check(DType::U8, None, new(), default);
         check(DType::U8, Some(COG), new(), expect!["1024 × 1024 blocks, ZSTD level 9, predictor 2, band interleave"]);
         let jpeg = Layout { compression: 7, ..COG };
@@ -297,21 +297,21 @@ mod tests {
             DType::U8,
             Some(jpeg),
             new(),
-            expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"],
+            expect!["512 × 512 blocks, DEFLATE level 4, predictor 2, pixel interleave"],
         );
         let strips = Layout { block: (1, 200), ..COG };
         check(
             DType::U8,
             Some(strips),
             new(),
-            expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"],
+            expect!["512 × 512 blocks, DEFLATE level 4, predictor 2, pixel interleave"],
         );
         let huge = Layout { block: (1 << 20, 1 << 20), ..COG };
         check(
             DType::U8,
             Some(huge),
             new(),
-            expect!["512 × 512 blocks, DEFLATE level 6, predictor 2, pixel interleave"],
+            expect!["512 × 512 blocks, DEFLATE level 4, predictor 2, pixel interleave"],
         );
         let unpredicted = Layout { predictor: 1, ..COG };
         check(DType::U8, Some(unpredicted), new(), expect!["1024 × 1024 blocks, ZSTD level 9, band interleave"]);
@@ -330,7 +330,7 @@ mod tests {
         check(DType::U8, Some(COG), options, expect!["1024 × 1024 blocks, LZW, pixel interleave"]);
         let options = GeoTiffOptions::new().block(16, 32).level(1);
         check(DType::F32, Some(COG), options, expect!["16 × 32 blocks, ZSTD level 1, predictor 3, band interleave"]);
-        let expected = expect!["512 × 512 blocks, DEFLATE level 6, pixel interleave"];
+        let expected = expect!["512 × 512 blocks, DEFLATE level 4, pixel interleave"];
         check(DType::Bool, None, GeoTiffOptions::new(), expected);
     }
 

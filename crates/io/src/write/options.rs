@@ -93,7 +93,7 @@ macro_rules! file_options {
                 self
             }
 
-            /// The level of the compression: 1 to 12 for Deflate (6 by default), 1 to 22 for ZSTD (9 by default).
+            /// The level of the compression: 1 to 12 for Deflate (4 by default), 1 to 22 for ZSTD (9 by default).
             pub fn level(mut self, level: i32) -> Self {
                 self.file.level = Some(level);
                 self
