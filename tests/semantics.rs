@@ -1,7 +1,7 @@
 //! What operations give, row by row of docs/semantics.md: dtype, nodata, and what is refused.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use swath::{Compute, DType, Dim, Fill, LazyRaster, Overflow, Run, Scalar, ValueRange};
+use swath::{Affine, Compute, DType, Dim, Fill, Grid, LazyRaster, Overflow, Resampling, Run, Scalar, ValueRange};
 
 fn row<T: swath::Pixel>(pixels: &[T]) -> LazyRaster {
     swath::raster([1, 1, pixels.len()], |_, _, x| pixels[x]).unwrap()
@@ -511,6 +511,22 @@ fn rasters_are_compared_by_value_and_false_at_nodata() {
     gives(&small.ne(&halves).unwrap(), &[false, true, true, false]);
     refused(row(&[-1i64]).lt(row(&[1u64])), &["no dtype holds", "cast one"]);
     refused(small.lt(small.gt(0).unwrap()), &["i8 and bool"]);
+}
+
+#[test]
+fn a_lower_resolution_shows_the_same_extent() {
+    let grid = Grid { crs: None, affine: Affine::north_up(500.0, 900.0, 10.0, 20.0), width: 5, height: 4 };
+    let raster = swath::raster([2, 4, 5], |b, y, x| (b * 100 + y * 10 + x) as u8).unwrap().with_grid(grid).unwrap();
+    let coarse = raster.downsample([1, 2], Resampling::Nearest).unwrap();
+    let grid = coarse.grid().unwrap();
+    assert_eq!((grid.width, grid.height, grid.affine), (2, 1, Affine::north_up(500.0, 900.0, 25.0, 80.0)));
+    assert_eq!(grid.bounds(), raster.grid().unwrap().bounds());
+    gives(&coarse, &[0u8, 3, 100, 103]);
+    gives(&raster.downsample([4, 5], Resampling::Average).unwrap().window(3..4, 4..5).unwrap(), &[34u8, 134]);
+    let words = &["downsample", "4 × 5"];
+    for size in [[0, 5], [4, 0], [5, 5], [4, 6]] {
+        refused(raster.downsample(size, Resampling::Average), words);
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub trait Compute: sealed::Sealed {
     /// let folder = tempfile::tempdir().unwrap();
     /// let raster = swath::raster([3, 1200, 1000], |band, y, x| (band + y + x) as u16)?;
     /// raster.to_cog(folder.path().join("out.tif"))?.run(&swath::Run::threads(2))?;
-    /// let overview = swath::OpenOptions::new().overview(0).open(folder.path().join("out.tif").to_str().unwrap())?;
+    /// let overview = swath::OpenOptions::new().overview(swath::Overview::Level(0)).open(folder.path().join("out.tif").to_str().unwrap())?;
     /// assert_eq!(overview.shape(), [3, 600, 500]);
     /// # Ok::<(), swath::Error>(())
     /// ```

@@ -142,6 +142,8 @@ mod guide {
     struct Windows;
     #[doc = include_str!("../../../docs/guide/statistics.md")]
     struct Statistics;
+    #[doc = include_str!("../../../docs/guide/writing.md")]
+    struct Writing;
     #[doc = include_str!("../../../docs/guide/own.md")]
     struct Own;
     #[doc = include_str!("../../../docs/guide/command.md")]

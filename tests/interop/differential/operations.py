@@ -19,6 +19,7 @@ from structure import band, clip_box, flip, rechunk, repeat, slice_, squeeze, st
 from summaries import (by_band, exact, histogram, number_extreme, number_median, number_mode, number_place, number_quantile, number_std,
                        number_sum, ranked,
                        rounded, statistics)
+from resample import RESAMPLINGS, downsample
 from windows import KEPT, NUMBERED, ONLY_OVER, STATISTICS, coarsen, focal, over
 
 
@@ -161,6 +162,7 @@ OPERATIONS = [
     *windowed("focal", focal, SPELLED_ANYWHERE),
     *windowed("over", over, SPELLED),
     *bounded("focal", focal, before_boundary),
+    *windowed("downsample", downsample, RESAMPLINGS),
     over_times("over time", [spelled for spelled in SPELLED if " " not in spelled]),
     over_times("over time, with a number", [spelled for spelled in SPELLED if " " in spelled]),
 ]

@@ -98,6 +98,14 @@ def coarsen_arguments(draw, place, x):
     return [x(fine), [bands, y, across]]
 
 
+def downsample_arguments(draw, place, x):
+    grid = place.grid
+    longer = lambda length: draw.one_of([2 * length, length + int(draw.rng.integers(0, 2 * length + 1))])
+    rows, columns = longer(place.rows), longer(place.columns)
+    fine = elsewhere(place, rows, columns, height=grid.height * place.rows / rows, width=grid.width * place.columns / columns)
+    return [x(fine), [place.rows, place.columns + draw.chance(0.01) * 2 * columns]]
+
+
 def focal_arguments(draw, place, x):
     sizes = [draw.one_of([1, 3, 3, 5]) for _ in range(2)]
     return [x(place), [*sizes[:1], sizes[1] + draw.chance(0.01)]]
@@ -298,5 +306,5 @@ TOGETHER = {
     "RECLASSIFY": reclassify_arguments(), "RECLASSIFY_OR_RASTER": reclassify_arguments("raster"),
     "RECLASSIFY_OR_ITSELF": reclassify_arguments("itself"),
     "SLICE": slice_arguments, "WINDOW": window_arguments, "CLIP_BOX": clip_box_arguments, "BAND": band_arguments,
-    "REPEAT": repeat_arguments, "COARSEN": coarsen_arguments, "FOCAL": focal_arguments, "OVER": over_arguments,
+    "REPEAT": repeat_arguments, "COARSEN": coarsen_arguments, "DOWNSAMPLE": downsample_arguments, "FOCAL": focal_arguments, "OVER": over_arguments,
 }

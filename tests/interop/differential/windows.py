@@ -285,6 +285,6 @@ STATISTICS = {
 }
 # Those behind which a number stands, or may; and those of windows along an axis.
 NUMBERED, ONLY_OVER = ("quantile", "std", "var"), ("argmin", "argmax")
-# Those whose results are pixels of the window, or none.
-KEPT = ("min", "max", "mode", "first", "last")
+# Those whose results are pixels of the raster's dtype; also of a lower resolution.
+KEPT = ("min", "max", "mode", "first", "last", "nearest", "average", "bilinear", "rms")
 

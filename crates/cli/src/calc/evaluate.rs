@@ -367,6 +367,7 @@ mod tests {
         check("over(visual, band, sum)", "sum of all along band, [8, 6] u16");
         check("over(visual, band, count)", "count of all along band, [8, 6] u8");
         check("over(visual, band, std)", "standard deviation of all along band, [8, 6] f32");
+        check("downsample(visual, [2, 3], average)", "downsample to 2 × 3 by average, [3, 2, 3] u8");
         check("coarsen(visual, [1, 2, 2], var)", "variance of coarsen 1 × 2 × 2, [3, 4, 3] f32");
         check("over(visual, band, median)", "median of all along band, [8, 6] f32");
         check("over(visual > 3, band, all)", "min of all along band, [8, 6] bool");

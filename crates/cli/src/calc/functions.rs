@@ -491,8 +491,8 @@ impl Function {
 
     /// Whether its arguments after the first may be words, which it checks itself: `u8`, `saturate`, `band`.
     pub(super) fn takes_words(&self) -> bool {
-        const NAMES: [&str; 10] =
-            ["cast", "slice", "coarsen", "focal", "over", "convolve", "pad", "shift", "flip", "step_by"];
+        const NAMES: [&str; 11] =
+            ["cast", "slice", "coarsen", "downsample", "focal", "over", "convolve", "pad", "shift", "flip", "step_by"];
         NAMES.contains(&self.name) || self.takes_rasters()
     }
 

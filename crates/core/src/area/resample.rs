@@ -172,8 +172,11 @@ impl Scale {
                 let middle = (index as f64 + 0.5) * ratio;
                 let start = ((middle - ratio).floor().max(0.0) as usize).min(covered.start).max(first);
                 let end = ((middle + ratio).ceil() as usize).max(covered.end).min(from);
-                let weight = |at: usize| (1.0 - (at as f64 + 0.5 - middle).abs() / ratio).max(0.0);
-                Taps { range: start - first..end - first, weights: (start..end).map(weight).collect() }
+                let weight = |at: &usize| (1.0 - (*at as f64 + 0.5 - middle).abs() / ratio).max(0.0);
+                // What weighs nothing is not to be multiplied: it may be infinite.
+                let start = (start..end).find(|at| weight(at) > 0.0).unwrap_or(start);
+                let end = (start..end).rfind(|at| weight(at) > 0.0).map_or(end, |last| last + 1);
+                Taps { range: start - first..end - first, weights: (start..end).map(|at| weight(&at)).collect() }
             }
             _ => {
                 // Both ends in units of which a pixel has `to`: whole numbers.
@@ -226,8 +229,8 @@ trait Mean: Pixel {
 }
 
 macro_rules! mean {
-    // Sums of four fit the wide type, and quotients of them the float, but for their last digits.
-    (@integer $($type:ty: $wide:ty, $float:ty);*) => {
+    // Sums of four fit the wide type.
+    (@integer $($type:ty: $wide:ty, $mean:expr);*) => {
         $(impl Mean for $type {
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -245,9 +248,7 @@ macro_rules! mean {
             fn mean_of_some(pixels: [Self; 4], counts: [u8; 4]) -> Self {
                 let [a, b, c, d] = pixels.map(<$wide>::from);
                 let [e, f, g, h] = counts;
-                let mean = (a + b + c + d) as $float / <$float>::from(e + f + g + h);
-                // A third is far from a half: where the quotient lost digits, too, this rounds as it should.
-                (mean + 0.5).floor() as Self
+                $mean(a + b + c + d, e + f + g + h) as Self
             }
 
             fn of_mean(mean: f64) -> Self {
@@ -291,9 +292,29 @@ macro_rules! mean {
         })*
     };
 }
-mean!(@integer u8: i32, f32; u16: i32, f32; u32: i64, f64; u64: i128, f64; i8: i32, f32; i16: i32, f32; i32: i64, f64;
-    i64: i128, f64);
+mean!(@integer u8: i32, rounded_f32; u16: i32, rounded_f32; u32: i64, rounded_f64; u64: i128, rounded;
+    i8: i32, rounded_f32; i16: i32, rounded_f32; i32: i64, rounded_f64; i64: i128, rounded);
 mean!(@float f32, f64);
+
+/// The nearest integer to a quotient, of two the greater; of sums of four 16-bit pixels, and one to four.
+#[inline(always)]
+fn rounded_f32(sum: i32, count: u8) -> f32 {
+    // A third is far from a half: where the quotient lost its last digits, too, this rounds as it should.
+    (sum as f32 / f32::from(count) + 0.5).floor()
+}
+
+/// The same, of 32-bit pixels.
+#[inline(always)]
+fn rounded_f64(sum: i64, count: u8) -> f64 {
+    (sum as f64 / f64::from(count) + 0.5).floor()
+}
+
+/// The same, of any.
+#[inline(always)]
+fn rounded(sum: i128, count: u8) -> i128 {
+    let count = i128::from(count);
+    (2 * sum + count).div_euclid(2 * count)
+}
 
 impl Mean for bool {
     #[inline(always)]
@@ -558,6 +579,9 @@ mod tests {
         // Weights ¼, ¾, ¾, ¼, of which the last pixel lacks one.
         let pixels = [0_f64, 0.0, 0.0, 7.0, 0.0, 0.0];
         assert_eq!(resampled(&pixels, [1, 6], [1, 3], Resampling::Bilinear, None), [0.0, 2.625, 1.0]);
+        // To a third, a pixel in the middle of each neighbour weighs nothing.
+        let pixels = [1_f64, 1.0, 1.0, 1.0, f64::INFINITY, 1.0, 1.0, 1.0, 1.0];
+        assert_eq!(resampled(&pixels, [1, 9], [1, 3], Resampling::Bilinear, None), [1.0, f64::INFINITY, 1.0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Statistics of windows, and weights around each pixel.
 
 use swath::ndarray::Array2;
-use swath::{LazyRaster, Windows};
+use swath::{LazyRaster, Resampling, Windows};
 
 use super::{Function, dim};
 use crate::calc::arguments::Arguments;
@@ -54,6 +54,18 @@ pub(super) static FUNCTIONS: &[Function] = &[
         },
     },
     Function {
+        name: "downsample",
+        usage: "downsample(x, [rows, columns], nearest|average|bilinear|rms|mode|min|max)",
+        about: "the same extent in fewer pixels, each made of those that it covers, as overviews are",
+        counts: 3..=3,
+        numbers: None,
+        build: |args| {
+            let (x, size) = (args.raster()?, args.lengths_of("[rows, columns]")?);
+            let by = args.word("nearest, average, bilinear, rms, mode, min or max", resampling)?;
+            args.finish(x.downsample(size, by))
+        },
+    },
+    Function {
         name: "convolve",
         usage: "convolve(x, [[weights], …], value|nodata|nearest|reflect)",
         about: "the sum of the pixels around each, each times the weight on the other side of the middle, as SciPy's",
@@ -65,6 +77,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
         },
     },
 ];
+
+fn resampling(name: &str) -> Option<Resampling> {
+    Resampling::ALL.into_iter().find(|by| by.name() == name)
+}
 
 const STATISTICS: &str =
     "mean, sum, product, count, min, max, median, quantile, mode, std, var, first, last, argmin, argmax, any or all";
