@@ -131,7 +131,7 @@ fn operands_broadcast_along_bands_but_never_along_rows() {
 #[test]
 fn parts_are_checked_and_the_grid_follows() {
     let raster = swath::raster([2, 4, 5], |b, y, x| (b * 100 + y * 10 + x) as u8).unwrap();
-    let grid = swath::Grid { crs: None, affine: swath::Affine::north_up(100.0, 50.0, 2.0, 2.0), width: 5, height: 4 };
+    let grid = Grid { crs: None, affine: Affine::north_up(100.0, 50.0, 2.0, 2.0), width: 5, height: 4 };
     let raster = raster.with_grid(grid).unwrap();
     let window = raster.window(1..3, 2..4).unwrap();
     gives(&window.band(1).unwrap(), &[112u8, 113, 122, 123]);
@@ -144,7 +144,7 @@ fn parts_are_checked_and_the_grid_follows() {
     refused(raster.clip_box(0.0, 0.0, 1.0, 1.0), &["does not meet"]);
     refused(raster.rechunk(&[1, 0, 5]), &["rechunk"]);
     refused(raster.repeat([1, 0, 1]), &["factor is 0"]);
-    let other = swath::Grid { crs: None, affine: swath::Affine::north_up(0.0, 0.0, 1.0, 1.0), width: 9, height: 9 };
+    let other = Grid { crs: None, affine: Affine::north_up(0.0, 0.0, 1.0, 1.0), width: 9, height: 9 };
     refused(raster.with_grid(other), &["9 × 9", "5 × 4"]);
 }
 
