@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 from rio_cogeo.cogeo import cog_validate
@@ -31,7 +32,7 @@ from check import cargo
 CODECS = [("none", []), ("deflate", []), ("deflate", ["--level", "9"]), ("deflate", ["--predictor", "1"]), ("lzw", []),
           ("zstd", []), ("zstd", ["--level", "1"])]
 DTYPES = ["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64", "int8", "uint64", "int64"]
-KINDS = ["edges", "pixel", "block", "row", "sparse", "nodata", "nan"]
+KINDS = ["edges", "pixel", "block", "row", "sparse", "nodata", "nan", "palette", "described"]
 WAYS = {"nearest": "NEAREST", "average": "AVERAGE", "bilinear": "BILINEAR", "mode": "MODE", "rms": "RMS"}
 
 
@@ -40,9 +41,10 @@ def combinations():
     blocks, bands = itertools.cycle([128, 256, 512]), itertools.cycle([1, 3, 4, 2, 1, 5])
     codecs, ways = itertools.cycle(CODECS), itertools.cycle(WAYS)
     for kind, dtype in itertools.product(KINDS, DTYPES):
-        if kind == "nan" and not dtype.startswith("float"):
+        if kind == "nan" and not dtype.startswith("float") or kind == "palette" and dtype not in ("uint8", "uint16"):
             continue
-        yield kind, dtype, next(bands), next(blocks), next(codecs), next(ways)
+        count = 1 if kind == "palette" else next(bands)
+        yield kind, dtype, count, next(blocks), next(codecs), "nearest" if kind in ("palette", "described") else next(ways)
     for codec, dtype in itertools.product(CODECS, DTYPES):
         yield "edges", dtype, next(bands), next(blocks), codec, next(ways)
     for way, dtype, kind in itertools.product(WAYS, ["uint8", "int16", "uint32", "float32"], ["edges", "nodata", "nan"]):
@@ -72,6 +74,24 @@ def raster(kind, dtype, count, block, rng):
     if kind == "sparse":
         pixels[:, :block + block // 2] = 0
     return pixels, nodata
+
+
+def describe(file, kind, rng):
+    """All that a file can say of its bands."""
+    if kind == "palette":
+        values = 256 if file.dtypes[0] == "uint8" else 65536
+        colors = rng.integers(0, 256, (values, 3))
+        file.write_colormap(1, {value: (*map(int, color), 255) for value, color in enumerate(colors)})
+        return
+    count = file.count
+    file.descriptions = [f"band {band} < \"{band * 7}\" & more" for band in range(count)]
+    file.scales, file.offsets = [0.0001 * (band + 1) for band in range(count)], [-0.1 * band for band in range(count)]
+    file.units = ["W/m²" if band else "m" for band in range(count)]
+    colors = [ColorInterp.nir, ColorInterp.red, ColorInterp.alpha, ColorInterp.undefined, ColorInterp.blue]
+    file.colorinterp = [ColorInterp.gray, *colors][:count]
+    file.update_tags(AUTHOR="a <b>", STATION="7")
+    file.update_tags(1, DAY="200")
+    file.update_tags(ns="own", KEY="value")
 
 
 class Checker:
@@ -106,7 +126,10 @@ class Checker:
             options = []
         with rasterio.open(source, "w", driver="GTiff", width=pixels.shape[2], height=pixels.shape[1], count=count, dtype=dtype,
                            nodata=nodata, crs="EPSG:32631", transform=from_origin(600000, 5700000, 10, 10), tiled=True,
-                           blockxsize=256, blockysize=256, photometric="MINISBLACK", ALPHA="NO") as file:
+                           blockxsize=256, blockysize=256, photometric="PALETTE" if kind == "palette" else "MINISBLACK",
+                           ALPHA="NO") as file:
+            if kind in ("palette", "described"):
+                describe(file, kind, rng)
             file.write(pixels)
         command = [self.swath, "calc", "x", f"x={source}", "-o", out, "--cog", "--quiet", "--threads", "2", "--interleave", "pixel",
                    "--compress", codec, *options, "--blocksize", str(block), "--resampling", way]
@@ -124,6 +147,12 @@ class Checker:
             assert ours.block_shapes[0] == (block, block)
             np.testing.assert_array_equal(ours.read(), pixels)
             levels = len(ours.overviews(1))
+            for what in ("descriptions", "scales", "offsets", "units", "colorinterp"):
+                assert getattr(ours, what) == getattr(theirs, what), f"{what} {getattr(ours, what)}, not {getattr(theirs, what)}"
+            for band in range(count + 1):
+                assert self.told(ours, band) == self.told(theirs, band), f"{self.told(ours, band)}, not {self.told(theirs, band)}"
+            if kind == "palette":
+                assert ours.colormap(1) == theirs.colormap(1)
         with rasterio.open(peer) as theirs:
             # In a file of one block GDAL makes none, and of a raster as thin as a row no more than one.
             assert levels == len(theirs.overviews(1)), f"{levels} overviews, GDAL {theirs.overviews(1)}"
@@ -137,6 +166,11 @@ class Checker:
             if nodata is not None:
                 self.no_bleeding(above, ours, nodata)
             above = ours
+
+    @staticmethod
+    def told(file, band):
+        return {domain: {name: value for name, value in file.tags(band, domain).items() if name != "OVR_RESAMPLING_ALG"}
+                for domain in ("", "own")}
 
     def same(self, ours, theirs, nodata, way, level):
         """Equal, or as near as rounding once a level leaves it."""
@@ -158,7 +192,7 @@ class Checker:
         """What is valid lies between the least and the greatest valid pixel of the level above."""
         valid = [~np.isnan(x) if np.isnan(nodata) else x != nodata for x in (above, below)]
         if valid[1].any():
-            low, high = above[valid[0]].min(), above[valid[0]].max()
+            low, high = float(above[valid[0]].min()), float(above[valid[0]].max())
             # A root of mean squares is no mean of what is negative.
             low, high = min(low, -abs(low)), max(high, abs(low))
             assert low <= below[valid[1]].min() and below[valid[1]].max() <= high, "nodata went into a mean"

@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use swath::prelude::*;
 use swath::{
-    BigTiff, CogOptions, Compression, Detail, GeoTiffOptions, Interleave, LazyRaster, Overlap, Overviews, Predictor,
-    Resampling, Scalar, Sink,
+    BigTiff, CogOptions, Compression, Detail, GeoTiffOptions, Info, Interleave, LazyRaster, Overlap, Overviews,
+    Predictor, Resampling, Scalar, Sink,
 };
 
 use crate::units::{parse_duration, parse_range, parse_rate, parse_scalar, parse_share, parse_size};
@@ -246,7 +246,7 @@ pub(crate) struct FormatArgs {
     /// Overviews of a COG: as many as it takes until one fits a block, or a count, 0 for none.
     #[arg(long, value_name = "auto|N", value_parser = parse_overviews, requires = "cog", default_value = "auto")]
     overviews: Overviews,
-    /// How overviews are made; nearest by default for bool and a single band of 8 bits, else average.
+    /// How overviews are made; nearest by default for bool, a single band of 8 bits and colour maps, else average.
     #[arg(long, value_name = "WAY", value_parser = parse_resampling, requires = "cog")]
     resampling: Option<Resampling>,
 }
@@ -264,9 +264,10 @@ fn parse_resampling(text: &str) -> Result<Resampling, String> {
 }
 
 impl FormatArgs {
-    /// What writes a raster to a file, in this format.
-    pub(crate) fn sink(&self, raster: &LazyRaster, path: &Path) -> swath::Result<Sink> {
+    /// What writes a raster to a file, in this format; with the bands, metadata and colours of `like`.
+    pub(crate) fn sink(&self, raster: &LazyRaster, path: &Path, like: Option<&Info>) -> swath::Result<Sink> {
         let options = self.options();
+        let options = like.map_or(options.clone(), |info| options.described_by(info));
         if !self.cog {
             return raster.to_geotiff_with(path, options);
         }

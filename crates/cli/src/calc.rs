@@ -81,7 +81,16 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
         Some(value) => raster.fill_nodata(value)?.with_nodata(value)?,
         None => raster,
     };
-    deliver::raster(&raster, args.output.as_deref(), run, &args.show, &args.run, &args.format)
+    let like = args.output.as_ref().and_then(|_| as_it_is(args, &expression)).map(|input| swath::info(&input.uri));
+    deliver::raster(
+        &raster,
+        args.output.as_deref(),
+        run,
+        &args.show,
+        &args.run,
+        &args.format,
+        like.transpose()?.as_ref(),
+    )
 }
 
 /// What makes no sense where an expression gives a raster.
@@ -93,6 +102,12 @@ fn check_raster_options(args: &CalcArgs) -> Result<(), Failure> {
 }
 
 /// What the text alone says wrong is told before any file is opened.
+/// The input that an expression is, if it is one and no more: what its file says of its bands holds of the output, too.
+fn as_it_is<'a>(args: &'a CalcArgs, expression: &ast::Expr) -> Option<&'a Input> {
+    let ast::Kind::Name(name) = &expression.inner().kind else { return None };
+    args.inputs.iter().find(|input| input.name == *name && input.is_stored())
+}
+
 fn parse(args: &CalcArgs) -> Result<ast::Expr, Failure> {
     let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {

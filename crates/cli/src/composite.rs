@@ -38,7 +38,15 @@ pub(crate) fn run(args: &CompositeArgs) -> Result<(), Failure> {
         });
     }
     let composite = mosaic(dates, args.statistic)?;
-    deliver::raster(&composite, args.output.as_deref(), run::settings(&args.run), &args.show, &args.run, &args.format)
+    deliver::raster(
+        &composite,
+        args.output.as_deref(),
+        run::settings(&args.run),
+        &args.show,
+        &args.run,
+        &args.format,
+        None,
+    )
 }
 
 fn check(args: &CompositeArgs) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use swath::{Detail, DotOptions, Explain, LazyRaster, Run, Sink, Times, Trace};
+use swath::{Detail, DotOptions, Explain, Info, LazyRaster, Run, Sink, Times, Trace};
 
 use crate::args::{FormatArgs, RunArgs, ShowArgs};
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ pub(crate) fn check(path: Option<&Path>, show: &ShowArgs, run: &RunArgs) -> Resu
     Err(Failure::Usage(message.to_owned()))
 }
 
-/// Writes a raster, or shows what would run.
+/// Writes a raster, or shows what would run. `like` is of a file whose bands it has.
 pub(crate) fn raster(
     raster: &LazyRaster,
     path: Option<&Path>,
@@ -28,9 +28,10 @@ pub(crate) fn raster(
     show_args: &ShowArgs,
     run_args: &RunArgs,
     format: &FormatArgs,
+    like: Option<&Info>,
 ) -> Result<(), Failure> {
     let Some(path) = path else { return show(show_args, &run, raster) };
-    let sink = format.sink(raster, path)?;
+    let sink = format.sink(raster, path, like)?;
     if show_args.explain { show(show_args, &run, &sink) } else { write(&sink, run, show_args, run_args) }
 }
 

@@ -48,6 +48,28 @@ fn workers_and_memory_do_not_change_the_file() {
 }
 
 #[test]
+fn a_cog_is_written_where_one_is_wanted() {
+    let folder = Folder::with_rasters();
+    let calc = |options: &[&str]| {
+        let fixed = ["calc", "s", "s=scl.tif", "-o", "out.tif", "--quiet"];
+        folder.swath(&[&fixed, options].concat())
+    };
+    let cog = ["--cog", "--blocksize", "16", "--overviews", "2", "--resampling", "mode", "--nodata", "9"];
+    calc(&cog).fine();
+    let info = swath::info(folder.path("out.tif").to_str().unwrap()).unwrap();
+    assert!(info.is_cog && info.overviews.len() == 2, "{info:?}");
+    assert_eq!(info.nodata, Some(9.into()));
+    calc(&["--sparse", "--interleave", "band", "--bigtiff", "yes"]).fine();
+    let info = swath::info(folder.path("out.tif").to_str().unwrap()).unwrap();
+    assert!(!info.is_cog && info.overviews.is_empty(), "{info:?}");
+    let error = calc(&["--cog", "--resampling", "cubic"]).failed(2);
+    assert!(error.contains("expected one of nearest, average, bilinear, rms, mode, min, max"), "{error}");
+    assert!(calc(&["--cog", "--overviews", "many"]).failed(2).contains("expected auto, or a count"));
+    assert!(calc(&["--overviews", "2"]).failed(2).contains("--cog"));
+    assert!(calc(&["--resampling", "mode"]).failed(2).contains("--cog"));
+}
+
+#[test]
 fn progress_is_lines_where_no_terminal_is() {
     let folder = Folder::with_rasters();
     let said = folder.swath(&["calc", "scl == 3", "scl=scl.tif", "-o", "out.tif", "--progress", "-q"]);

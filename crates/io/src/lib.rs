@@ -3,6 +3,8 @@
 //! The only crate that names tokio or object_store. It knows files and blocks; it knows no expression, plan or worker
 //! thread. Decoding and encoding are synchronous and run on the caller's threads.
 
+mod printf;
+
 pub mod codec;
 pub mod read;
 pub mod store;

@@ -75,6 +75,11 @@ impl Input {
         Ok(opened.into_iter().flatten().collect())
     }
 
+    /// Whether it has the values of the file's first image as they are stored.
+    pub(super) fn is_stored(&self) -> bool {
+        self.how.values.is_none() && self.how.page.is_none()
+    }
+
     /// What it opens.
     pub(super) fn wanted(&self) -> (&str, How) {
         (&self.uri, self.how.clone())

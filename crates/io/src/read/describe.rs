@@ -3,7 +3,7 @@
 use super::band::{BandInfo, BandStatistics, ColorInterpretation, by_photometric};
 use super::header::{About, Image};
 use super::metadata::{self, Metadata};
-use super::printf::general;
+use crate::printf::general;
 
 /// Items of the file, and all that is known of each band.
 pub(super) struct Description {

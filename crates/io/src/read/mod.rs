@@ -26,7 +26,6 @@ mod describe;
 mod metadata;
 mod band;
 mod colors;
-mod printf;
 
 pub use band::{BandInfo, BandStatistics, ColorInterpretation};
 pub use chunks::Chunks;

@@ -97,11 +97,13 @@ impl CogSink {
         let name = location.name();
         let cannot = |error: Error| error.context(format!("cannot write {name}"));
         let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
-        let resampling = options.resampling.unwrap_or_else(|| default_resampling(meta));
+        let has_color_map = options.file.description.color_map.is_some();
+        let resampling = options.resampling.unwrap_or_else(|| default_resampling(meta, has_color_map));
         let sizes = sizes(meta, &format, options.overviews);
         let metas: Vec<_> =
             std::iter::once(meta.clone()).chain(sizes.into_iter().map(|size| reduced(meta, size))).collect();
-        let head = header::cog_head(&metas, &format, options.file.big_tiff).map_err(cannot)?;
+        let head =
+            header::cog_head(&metas, &format, &options.file.description, options.file.big_tiff).map_err(cannot)?;
         let file = Arc::new(CogFile {
             blocks: metas.iter().map(|meta| format.blocks(meta).len()).collect(),
             name: name.clone(),
@@ -151,9 +153,9 @@ impl CogSink {
 }
 
 /// What is taken where nobody said: means of numbers, but none of what may be classes.
-fn default_resampling(meta: &Meta) -> Resampling {
+fn default_resampling(meta: &Meta, has_color_map: bool) -> Resampling {
     let is_single_byte = meta.dtype.size() == 1 && meta.shape[1] == 1;
-    if meta.dtype == DType::Bool || is_single_byte { Resampling::Nearest } else { Resampling::Average }
+    if meta.dtype == DType::Bool || is_single_byte || has_color_map { Resampling::Nearest } else { Resampling::Average }
 }
 
 /// Rows and columns of the overviews.

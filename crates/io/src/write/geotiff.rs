@@ -70,9 +70,9 @@ impl GeoTiffSink {
         let location = Location::parse(path_or_uri.as_ref())?;
         let name = location.name();
         let cannot = |error: Error| error.context(format!("cannot write {name}"));
-        let FileOptions { big_tiff, sparse, sync, .. } = options.file;
         let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
-        let head = header::head(meta, &format, big_tiff).map_err(cannot)?;
+        let FileOptions { big_tiff, sparse, sync, description, .. } = options.file;
+        let head = header::head(meta, &format, &description, big_tiff).map_err(cannot)?;
         let image = Image::new(name, meta, format, sparse);
         Ok(Self { image, location, head, sync, disk_bytes: None, state: Mutex::new(State::Ready) })
     }

@@ -5,6 +5,7 @@ use swath_core::error::{Error, Result};
 use swath_core::grid::{Affine, Grid};
 use swath_core::meta::Meta;
 
+use super::describe::Description;
 use super::directory::{Directory, Head, Value};
 use super::format::Format;
 use super::geo_keys::geo_keys;
@@ -24,6 +25,7 @@ mod tag {
     pub(super) const SAMPLES_PER_PIXEL: u16 = 277;
     pub(super) const PLANAR_CONFIGURATION: u16 = 284;
     pub(super) const PREDICTOR: u16 = 317;
+    pub(super) const COLOR_MAP: u16 = 320;
     pub(super) const TILE_WIDTH: u16 = 322;
     pub(super) const TILE_LENGTH: u16 = 323;
     pub(super) const TILE_OFFSETS: u16 = 324;
@@ -36,6 +38,7 @@ mod tag {
     pub(super) const GEO_KEY_DIRECTORY: u16 = 34735;
     pub(super) const GEO_DOUBLE_PARAMS: u16 = 34736;
     pub(super) const GEO_ASCII_PARAMS: u16 = 34737;
+    pub(super) const GDAL_METADATA: u16 = 42112;
     pub(super) const GDAL_NODATA: u16 = 42113;
 }
 
@@ -46,8 +49,8 @@ const REDUCED_RESOLUTION: u32 = 1;
 ///
 /// # Errors
 /// `InvalidInput` where affine or size cannot be written, `Unsupported` where the CRS cannot.
-pub(super) fn head(meta: &Meta, format: &Format, big_tiff: BigTiff) -> Result<Head> {
-    let directory = Directory::new(tags(meta, format)?, format.blocks(meta).len());
+pub(super) fn head(meta: &Meta, format: &Format, told: &Description, big_tiff: BigTiff) -> Result<Head> {
+    let directory = Directory::new(tags(meta, format, told)?, format.blocks(meta).len());
     of_images(vec![directory], false, format, big_tiff)
 }
 
@@ -55,9 +58,9 @@ pub(super) fn head(meta: &Meta, format: &Format, big_tiff: BigTiff) -> Result<He
 ///
 /// # Errors
 /// As [`head`].
-pub(super) fn cog_head(levels: &[Meta], format: &Format, big_tiff: BigTiff) -> Result<Head> {
+pub(super) fn cog_head(levels: &[Meta], format: &Format, told: &Description, big_tiff: BigTiff) -> Result<Head> {
     let directory = |(level, meta): (usize, &Meta)| {
-        let tags = if level == 0 { tags(meta, format)? } else { overview_tags(meta, format) };
+        let tags = if level == 0 { tags(meta, format, told)? } else { overview_tags(meta, format, told) };
         Ok(Directory::new(tags, format.blocks(meta).len()))
     };
     let directories = levels.iter().enumerate().map(directory).collect::<Result<_>>()?;
@@ -92,8 +95,8 @@ fn exceeds_classic(head: &Head, format: &Format) -> bool {
 }
 
 /// What an overview says of itself; where it lies, readers know from the image that it belongs to.
-fn overview_tags(meta: &Meta, format: &Format) -> Vec<(u16, Value)> {
-    let mut tags = image_tags(meta, format);
+fn overview_tags(meta: &Meta, format: &Format, told: &Description) -> Vec<(u16, Value)> {
+    let mut tags = image_tags(meta, format, told);
     tags.push((tag::NEW_SUBFILE_TYPE, Value::Long(vec![REDUCED_RESOLUTION])));
     tags.extend(nodata_tag(meta));
     tags
@@ -103,8 +106,11 @@ fn nodata_tag(meta: &Meta) -> Option<(u16, Value)> {
     meta.nodata.map(|value| (tag::GDAL_NODATA, Value::Ascii(nodata::spell(value, meta.dtype))))
 }
 
-fn tags(meta: &Meta, format: &Format) -> Result<Vec<(u16, Value)>> {
-    let mut tags = image_tags(meta, format);
+fn tags(meta: &Meta, format: &Format, told: &Description) -> Result<Vec<(u16, Value)>> {
+    told.check(format.bands, meta.dtype)?;
+    let mut tags = image_tags(meta, format, told);
+    let xml = told.to_xml(told.photometric(format.bands, meta.dtype));
+    tags.extend(xml.map(|xml| (tag::GDAL_METADATA, Value::Ascii(xml))));
     if let Some(grid) = meta.grid.as_deref() {
         tags.extend(grid_tags(grid)?);
     }
@@ -112,19 +118,19 @@ fn tags(meta: &Meta, format: &Format) -> Result<Vec<(u16, Value)>> {
     Ok(tags)
 }
 
-fn image_tags(meta: &Meta, format: &Format) -> Vec<(u16, Value)> {
+fn image_tags(meta: &Meta, format: &Format, told: &Description) -> Vec<(u16, Value)> {
     let [_, _, rows, columns] = meta.shape;
     let long = |length: usize| Value::Long(vec![u32::try_from(length).expect("the format has checked the sizes")]);
     let short = |value: u16| Value::Short(vec![value]);
     let bands = u16::try_from(format.bands).expect("the format has checked the count of bands");
     let each_band = |value: u16| Value::Short(vec![value; format.bands]);
-    let (photometric, colours) = photometric(bands, meta.dtype);
+    let photometric = told.photometric(format.bands, meta.dtype);
     let mut tags = vec![
         (tag::IMAGE_WIDTH, long(columns)),
         (tag::IMAGE_LENGTH, long(rows)),
         (tag::BITS_PER_SAMPLE, each_band(8 * meta.dtype.size() as u16)),
         (tag::COMPRESSION, short(format.compression.tag())),
-        (tag::PHOTOMETRIC_INTERPRETATION, short(photometric)),
+        (tag::PHOTOMETRIC_INTERPRETATION, short(photometric.tag)),
         (tag::SAMPLES_PER_PIXEL, short(bands)),
         (tag::PLANAR_CONFIGURATION, short(planar_configuration(format.interleave))),
         (tag::TILE_WIDTH, long(format.block.1)),
@@ -136,20 +142,12 @@ fn image_tags(meta: &Meta, format: &Format) -> Vec<(u16, Value)> {
     if format.predictor != Predictor::None {
         tags.push((tag::PREDICTOR, short(format.predictor.tag())));
     }
-    if bands > colours {
-        tags.push((tag::EXTRA_SAMPLES, Value::Short(vec![0; usize::from(bands - colours)])));
+    let extra = told.extra_samples(format.bands, photometric);
+    if !extra.is_empty() {
+        tags.push((tag::EXTRA_SAMPLES, Value::Short(extra)));
     }
+    tags.extend(told.color_map(meta.dtype).map(|map| (tag::COLOR_MAP, Value::Short(map))));
     tags
-}
-
-/// Photometric interpretation, and how many bands it accounts for: 3 or 4 bands of u8 are RGB, as GDAL decides.
-///
-/// The fourth band is left unspecified, where GDAL says alpha: it may as well be infrared, and nobody said.
-const fn photometric(bands: u16, dtype: DType) -> (u16, u16) {
-    match (bands, dtype) {
-        (3 | 4, DType::U8) => (2, 3),
-        _ => (1, 1),
-    }
 }
 
 const fn planar_configuration(interleave: Interleave) -> u16 {
@@ -210,7 +208,7 @@ mod tests {
     fn is_big(shape: [usize; 4], options: &GeoTiffOptions) -> Result<bool> {
         let meta = Meta::new(Dims::BYX, shape, DType::U8);
         let format = Format::resolve(&meta, None, &options.file)?;
-        Ok(head(&meta, &format, options.file.big_tiff)?.is_big())
+        Ok(head(&meta, &format, &options.file.description, options.file.big_tiff)?.is_big())
     }
 
     #[test]
@@ -234,14 +232,5 @@ mod tests {
         let error = is_big(huge, &never.compression(Compression::None)).unwrap_err();
         assert_eq!(error.message(), "the pixels exceed the 4 GiB of a classic TIFF: allow BigTIFF or compress them");
         assert!(is_big([1, 1, 1, 1], &GeoTiffOptions::new().big_tiff(BigTiff::Always)).unwrap());
-    }
-
-    #[test]
-    fn three_or_four_bands_of_u8_are_rgb() {
-        assert_eq!(photometric(3, DType::U8), (2, 3));
-        assert_eq!(photometric(4, DType::U8), (2, 3));
-        for (bands, dtype) in [(1, DType::U8), (2, DType::U8), (5, DType::U8), (3, DType::U16), (3, DType::Bool)] {
-            assert_eq!(photometric(bands, dtype), (1, 1));
-        }
     }
 }

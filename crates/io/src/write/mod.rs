@@ -10,6 +10,7 @@ mod header;
 mod directory;
 mod geo_keys;
 mod nodata;
+mod describe;
 mod ghost;
 mod block;
 mod image;

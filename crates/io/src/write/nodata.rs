@@ -2,41 +2,18 @@
 
 use swath_core::dtype::{DType, Scalar};
 
+use crate::printf;
+
 /// The text of `value`, a value that `dtype` holds: integers without point, floats as C's `%.17g`, NaN as `nan`.
 pub(super) fn spell(value: Scalar, dtype: DType) -> String {
     if dtype.is_float() {
         // An f32 pixel cannot be the decimal that was asked for: readers compare with what the pixel is.
-        return spell_float(if dtype == DType::F32 { f64::from(value.to_f64() as f32) } else { value.to_f64() });
+        let value = if dtype == DType::F32 { f64::from(value.to_f64() as f32) } else { value.to_f64() };
+        return printf::general(value, 17);
     }
     match value.to_integer() {
         Some(value) => value.to_string(),
         None => u8::from(value == Scalar::Bool(true)).to_string(),
-    }
-}
-
-fn spell_float(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf" } else { "-inf" }.into();
-    }
-    let scientific = format!("{value:.16e}");
-    let (digits, exponent) = scientific.split_once('e').expect("Rust writes an exponent");
-    let exponent: i32 = exponent.parse().expect("Rust writes a decimal exponent");
-    if (-4..17).contains(&exponent) {
-        let decimals = usize::try_from(16 - exponent).expect("the exponent is at most 16");
-        return trimmed(&format!("{value:.decimals$}")).into();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
-}
-
-/// Without the zeros, and the point, at the end of a fraction.
-fn trimmed(digits: &str) -> &str {
-    match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.'),
-        false => digits,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use swath_core::area::Resampling;
 
+use super::describe::Description;
 use crate::codec::{Compression, Predictor};
-use crate::read::Interleave;
+use crate::read::{BandInfo, Info, Interleave, Metadata};
 
 /// When a file has 64-bit offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -38,6 +39,7 @@ pub(super) struct FileOptions {
     pub(super) big_tiff: BigTiff,
     pub(super) sparse: bool,
     pub(super) sync: bool,
+    pub(super) description: Description,
 }
 
 /// How a GeoTIFF is to be written. What is not said follows the file that the pixels come from, else is 512 × 512
@@ -125,6 +127,37 @@ macro_rules! file_options {
                 self
             }
 
+            /// What is known of each band: colour interpretation, scale, offset, unit, description and items of metadata, as
+            /// [`Info`](crate::read::Info) tells them of another file. Of bands behind the last nothing is said. Statistics
+            /// are left out: the pixels may be others now.
+            ///
+            /// Three or four bands of u8 are RGB where nothing else is said.
+            pub fn bands(mut self, bands: impl IntoIterator<Item = BandInfo>) -> Self {
+                self.file.description.bands = bands.into_iter().collect();
+                self
+            }
+
+            /// GDAL's items of the file, by domain. Those that GDAL derives from other tags are left out.
+            pub fn metadata(mut self, metadata: Metadata) -> Self {
+                self.file.description.metadata = metadata;
+                self
+            }
+
+            /// The colour of each value of a single band of u8 or u16, from 0: red, green, blue and opacity, of which a TIFF
+            /// keeps no opacity. Values behind the last are black.
+            pub fn color_map(mut self, colors: impl IntoIterator<Item = [u8; 4]>) -> Self {
+                self.file.description.color_map = Some(colors.into_iter().collect());
+                self
+            }
+
+            /// Bands, metadata and colour map of another file.
+            pub fn described_by(mut self, info: &Info) -> Self {
+                let Info { bands, metadata, color_map, .. } = info;
+                self.file.description =
+                    Description { bands: bands.clone(), metadata: metadata.clone(), color_map: color_map.clone() };
+                self
+            }
+
             /// Whether file and directory are flushed to the disk before the output counts as written, so that it
             /// survives a loss of power; off by default.
             pub fn sync(mut self, sync: bool) -> Self {
@@ -144,7 +177,7 @@ impl CogOptions {
     }
 
     /// How overviews come from what they cover, each from the one before. By default `Nearest` for what may be classes,
-    /// of which no mean is one: bool, and a single band of 8 bits; else `Average`.
+    /// of which no mean is one: bool, a single band of 8 bits, and what has a colour map; else `Average`.
     pub fn resampling(mut self, resampling: Resampling) -> Self {
         self.resampling = Some(resampling);
         self

@@ -1,7 +1,7 @@
 //! Numbers as C prints them, for texts that GDAL makes of numbers.
 
 /// `%.{digits}g`: so many significant digits without trailing zeros, with an exponent where that is shorter.
-pub(super) fn general(value: f64, digits: usize) -> String {
+pub(crate) fn general(value: f64, digits: usize) -> String {
     if value.is_nan() {
         return "nan".into();
     }
