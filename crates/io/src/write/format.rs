@@ -21,6 +21,10 @@ const BLOCK_BYTES_MAX: usize = 1 << 30;
 /// Shape and encoding of a GeoTIFF's blocks.
 ///
 /// Two files of equal format, dtype and photometric interpretation have interchangeable blocks.
+///
+/// The layout of the file that pixels come from counts as a whole or not at all: where its blocks are no tiles or it cannot
+/// be written without loss, blocks are of 512 × 512 pixels, Deflate, pixel-interleaved. Its predictor is taken over with
+/// its compression and dtype, so that untouched blocks can be copied. The options win over both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
     /// Rows and columns of a block.
@@ -41,10 +45,6 @@ pub struct Format {
 
 impl Format {
     /// The format of a file for a raster of `meta` whose pixels come from a file of `layout`.
-    ///
-    /// The layout counts as a whole or not at all: where its blocks are no tiles or it cannot be written without loss,
-    /// blocks are of 512 × 512 pixels, Deflate, pixel-interleaved. Its predictor is taken over with its compression and
-    /// dtype, so that untouched blocks can be copied. The options win over both.
     ///
     /// # Errors
     /// `InvalidInput` where the raster cannot be a TIFF (more than one time, no pixel, too large) or the options

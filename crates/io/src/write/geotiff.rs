@@ -55,7 +55,7 @@ struct Writing {
 impl GeoTiffSink {
     /// A sink that writes a raster of `meta` to `path_or_uri`, a local path or a `file://` URI.
     ///
-    /// `layout` is that of the file which the pixels come from, if there is one; see [`Format::resolve`]. Nothing is
+    /// `layout` is that of the file which the pixels come from, if there is one; see [`Format`]. Nothing is
     /// created before [`begin`](ChunkSink::begin).
     ///
     /// # Errors
