@@ -5,6 +5,7 @@ Keeps to Python's standard library and small: until it executes a program, a chi
 import datetime
 import json
 import os
+import pathlib
 import platform
 import statistics
 import subprocess
@@ -226,6 +227,47 @@ def write(text, begin, end):
         before, rest = f.read().split(begin)
     with open(path, "w") as f:
         f.write(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+
+
+def in_turns(a, runs, jobs, out):
+    """Runs the programs of each job in turns, `a.runs` times: `jobs` gives a job and {program: command}, `out` the file that
+    a program writes, or nothing where it writes none."""
+    for job, programs in jobs:
+        if a.only and job not in a.only:
+            continue
+        if not a.resume:
+            runs.clear(job)
+        for _ in range(a.runs):
+            for program, command in programs.items():
+                row = program_run(command, out(program), a.wait)
+                print(f"{job}, {program}: {json.dumps(row)}", file=sys.stderr)
+                runs.add(job, program, row)
+
+
+def program_run(command, out, wait_seconds):
+    """One run of a program that may write a file: seconds, peak and size in MiB; of one that measures a loop of its own, and
+    says so in its last line, the seconds are the loop's."""
+    if out:
+        # To replace a file takes the file system a moment, which is nobody's here.
+        pathlib.Path(out).unlink(missing_ok=True)
+    wait_quiet(wait_seconds)
+    watch, start = Watch(), time.monotonic()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    said = child.stdout.read()
+    child.stdout.close()
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.monotonic() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        sys.exit(f"exit code {child.returncode}: {' '.join(command)}")
+    cpu = usage.ru_utime + usage.ru_stime
+    row = {"wall": wall, "cpu": cpu, "peak": usage.ru_maxrss / 1024, "others": watch.others(cpu)}
+    if "codec_floor" in command[0]:
+        # Files are read before its loop begins.
+        row.update(json.loads(said.splitlines()[-1])["job"])
+    if out and os.path.exists(out):
+        row["size"] = os.path.getsize(out) / 2**20
+    return row
 
 
 def finish(text, begin, end, missed, a):

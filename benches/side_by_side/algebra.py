@@ -11,13 +11,10 @@ nowhere. Every program is a process of its own, in turns; swath has a memory lim
 the baseline's scene (see lesson.py).
 """
 import argparse
-import json
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
@@ -76,23 +73,6 @@ def inputs(swath, scenes, work):
     lesson.once(f"{work}/inputs", "2", make)
 
 
-def measure(program, command, seconds):
-    lesson.wait_quiet(seconds)
-    watch, start = lesson.Watch(), time.monotonic()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    said = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    wall = time.monotonic() - start
-    if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"exit code {os.waitstatus_to_exitcode(status)}: {' '.join(command)}")
-    cpu = usage.ru_utime + usage.ru_stime
-    if program in FLOORS:
-        # Files are read before its loop begins.
-        job = json.loads(said.splitlines()[-1])["job"]
-        return {**job, "peak": usage.ru_maxrss / 1024, "others": watch.others(cpu)}
-    return {"wall": wall, "cpu": cpu, "peak": usage.ru_maxrss / 1024, "others": watch.others(cpu)}
-
-
 def tables(results, a):
     yield from lesson.machine(lesson.revisions(results), f"Python {sys.version.split()[0]}", *peer_versions())
     for job, about in JOBS.items():
@@ -138,19 +118,7 @@ def main():
         swath = lesson.build("-p", "swath-cli", "--bin", "swath")
         bare = lesson.build("-p", "swath-io", "--example", "codec_floor")
         inputs(swath, a.scenes, a.work)
-        for job, programs in commands(swath, bare, a.scenes, a.work):
-            if a.only and job not in a.only:
-                continue
-            if not a.resume:
-                runs.clear(job)
-            for _ in range(a.runs):
-                for program, command in programs.items():
-                    if program not in FLOORS:
-                        # To replace a file takes the file system a moment, which is nobody's here.
-                        pathlib.Path(a.work, "out.tif").unlink(missing_ok=True)
-                    row = measure(program, command, a.wait)
-                    print(f"{job}, {program}: {json.dumps(row)}", file=sys.stderr)
-                    runs.add(job, program, row)
+        lesson.in_turns(a, runs, commands(swath, bare, a.scenes, a.work), lambda program: None if program in FLOORS else f"{a.work}/out.tif")
     results = runs.all()
     lesson.finish("\n".join(tables(results, a)), BEGIN, END, list(missed(results, a)), a)
 

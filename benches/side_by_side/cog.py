@@ -11,13 +11,9 @@ process of its own, in turns; swath has a memory limit of 256 MiB and 2 threads.
 tests/interop/requirements.txt, run by this interpreter, and the baseline's scene (see lesson.py).
 """
 import argparse
-import json
 import os
-import pathlib
 import statistics
-import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
@@ -64,26 +60,6 @@ def commands(swath, bare, scenes, work):
             "gdal": [sys.executable, "-c", GDAL, source, out("gdal")],
             "odc": [sys.executable, "-c", ODC, source, out("odc")],
         }
-
-
-def measure(program, command, work, seconds):
-    out = pathlib.Path(work, f"{program}.tif")
-    # To replace a file takes the file system a moment, which is nobody's here.
-    out.unlink(missing_ok=True)
-    lesson.wait_quiet(seconds)
-    watch, start = lesson.Watch(), time.monotonic()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    said = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    wall = time.monotonic() - start
-    if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"exit code {os.waitstatus_to_exitcode(status)}: {' '.join(command)}")
-    cpu = usage.ru_utime + usage.ru_stime
-    row = {"wall": wall, "cpu": cpu, "peak": usage.ru_maxrss / 1024, "others": watch.others(cpu)}
-    if program.startswith("floor"):
-        # Files are read before its loop begins.
-        return {**row, **json.loads(said.splitlines()[-1])["job"]}
-    return {**row, "size": out.stat().st_size / 2**20}
 
 
 def tables(results, a):
@@ -134,16 +110,7 @@ def main():
         lesson.make_scene(a.scenes, a.size)
         swath = lesson.build("-p", "swath-cli", "--bin", "swath")
         bare = lesson.build("-p", "swath-io", "--example", "codec_floor")
-        for job, programs in commands(swath, bare, a.scenes, a.work):
-            if a.only and job not in a.only:
-                continue
-            if not a.resume:
-                runs.clear(job)
-            for _ in range(a.runs):
-                for program, command in programs.items():
-                    row = measure(program, command, a.work, a.wait)
-                    print(f"{job}, {program}: {json.dumps(row)}", file=sys.stderr)
-                    runs.add(job, program, row)
+        lesson.in_turns(a, runs, commands(swath, bare, a.scenes, a.work), lambda program: None if program.startswith("floor") else f"{a.work}/{program}.tif")
     results = runs.all()
     lesson.finish("\n".join(tables(results, a)), BEGIN, END, list(missed(results, a)), a)
 
