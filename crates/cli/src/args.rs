@@ -260,19 +260,24 @@ fn parse_overviews(text: &str) -> Result<Overviews, String> {
 
 fn parse_resampling(text: &str) -> Result<Resampling, String> {
     let known = || Resampling::ALL.map(Resampling::name).join(", ");
-    Resampling::ALL.into_iter().find(|by| by.name() == text).ok_or_else(|| format!("expected one of {}", known()))
+    Resampling::from_name(text).ok_or_else(|| format!("expected one of {}", known()))
 }
 
 impl FormatArgs {
     /// What writes a raster to a file, in this format; with the bands, metadata and colours of `like`.
     pub(crate) fn sink(&self, raster: &LazyRaster, path: &Path, like: Option<&Info>) -> swath::Result<Sink> {
-        let options = self.options();
-        let options = like.map_or(options.clone(), |info| options.described_by(info));
+        let mut options = self.options();
+        if let Some(info) = like {
+            options = options.described_by(info);
+        }
         if !self.cog {
             return raster.to_geotiff_with(path, options);
         }
-        let options = CogOptions::from(options).overviews(self.overviews);
-        raster.to_cog_with(path, self.resampling.map_or(options.clone(), |by| options.resampling(by)))
+        let mut options = CogOptions::from(options).overviews(self.overviews);
+        if let Some(resampling) = self.resampling {
+            options = options.resampling(resampling);
+        }
+        raster.to_cog_with(path, options)
     }
 
     fn options(&self) -> GeoTiffOptions {

@@ -101,13 +101,13 @@ fn check_raster_options(args: &CalcArgs) -> Result<(), Failure> {
     deliver::check(args.output.as_deref(), &args.show, &args.run)
 }
 
-/// What the text alone says wrong is told before any file is opened.
 /// The input that an expression is, if it is one and no more: what its file says of its bands holds of the output, too.
 fn as_it_is<'a>(args: &'a CalcArgs, expression: &ast::Expr) -> Option<&'a Input> {
     let ast::Kind::Name(name) = &expression.inner().kind else { return None };
     args.inputs.iter().find(|input| input.name == *name && input.is_stored())
 }
 
+/// What the text alone says wrong is told before any file is opened.
 fn parse(args: &CalcArgs) -> Result<ast::Expr, Failure> {
     let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use swath_core::area::Resampling;
@@ -16,6 +16,7 @@ use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Shape};
 use swath_core::sink::{ChunkSink, Encoded, Layout};
+use swath_core::text::counted;
 
 use super::directory::{Extent, Head};
 use super::format::Format;
@@ -24,6 +25,7 @@ use super::header;
 use super::image::Image;
 use super::options::{CogOptions, Overviews};
 use super::spool::Spool;
+use super::state::State;
 use super::target::{Location, Target};
 
 /// The sinks of a Cloud-Optimized GeoTIFF: the raster's, and one for each overview.
@@ -49,24 +51,12 @@ pub struct CogLevel {
 
 #[derive(Debug)]
 struct CogFile {
-    name: String,
     location: Location,
     head: Head,
-    /// Counts of blocks, level by level.
-    blocks: Vec<usize>,
     sync: bool,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing exists yet. Of the disk's room, so many bytes are there to be taken, if not all.
-    Ready {
-        disk_bytes: Option<u64>,
-    },
-    Writing(Writing),
-    /// Finished, failed or given up; says which.
-    Over(&'static str),
+    /// Of the disk's room, what is there to be taken, if not all.
+    disk_bytes: OnceLock<u64>,
+    state: Mutex<State<Writing>>,
 }
 
 #[derive(Debug)]
@@ -105,12 +95,11 @@ impl CogSink {
         let head =
             header::cog_head(&metas, &format, &options.file.description, options.file.big_tiff).map_err(cannot)?;
         let file = Arc::new(CogFile {
-            blocks: metas.iter().map(|meta| format.blocks(meta).len()).collect(),
-            name: name.clone(),
             location,
             head,
             sync: options.file.sync,
-            state: Mutex::new(State::Ready { disk_bytes: None }),
+            disk_bytes: OnceLock::new(),
+            state: Mutex::new(State::Ready),
         });
         let count = metas.len() - 1;
         let level = |(level, meta): (usize, &Meta)| {
@@ -118,7 +107,7 @@ impl CogSink {
             let kind = if file.head.is_big() { "COG, BigTIFF" } else { "COG" };
             let (name, about) = match level {
                 0 if count == 0 => (name.clone(), format!("{kind}, {format}, no overviews")),
-                0 => (name.clone(), format!("{kind}, {format}, {count} overviews by {resampling}")),
+                0 => (name.clone(), format!("{kind}, {format}, {} by {resampling}", counted(count as u64, "overview"))),
                 _ => (
                     format!("overview {level} of {name}"),
                     format!("overview {level} of {count}, {rows} × {columns} by {resampling}"),
@@ -145,9 +134,8 @@ impl CogSink {
     #[doc(hidden)]
     #[must_use]
     pub fn with_disk_bytes(self, bytes: u64) -> Self {
-        if let Some(level) = self.levels.first() {
-            *level.file.state.lock() = State::Ready { disk_bytes: Some(bytes) };
-        }
+        // All levels have one file.
+        self.levels[0].file.disk_bytes.get_or_init(|| bytes);
         self
     }
 }
@@ -182,35 +170,23 @@ fn reduced(meta: &Meta, [rows, columns]: [usize; 2]) -> Meta {
 }
 
 impl CogFile {
-    fn internal(&self, what: impl std::fmt::Display) -> Error {
-        Error::new(ErrorKind::Internal, format!("{what} of {}", self.name))
-    }
-
     fn failed(&self, error: std::io::Error) -> Error {
-        Error::with_source(ErrorKind::Unavailable, format!("cannot complete {}", self.name), error)
-    }
-
-    /// What is being written, once it was begun.
-    fn writing<'a>(&self, state: &'a mut State, what: &str) -> Result<&'a mut Writing> {
-        match state {
-            State::Writing(writing) => Ok(writing),
-            State::Ready { .. } => Err(self.internal(format_args!("a {what} before the begin"))),
-            State::Over(how) => Err(self.internal(format_args!("a {what} after it {how}"))),
-        }
+        Error::with_source(ErrorKind::Unavailable, format!("cannot complete {}", self.location.name()), error)
     }
 
     /// Creates the temporary file, and the spools beside it.
-    fn create(&self, disk_bytes: Option<u64>) -> Result<Writing> {
-        let target = self.location.create(self.head.len(), self.sync, disk_bytes)?;
+    fn create(&self) -> Result<Writing> {
+        let target = self.location.create(self.head.len(), self.sync, self.disk_bytes.get().copied())?;
         let directory = self.location.directory();
         let spools: std::io::Result<Vec<_>> =
-            self.blocks.iter().map(|blocks| Spool::create(&directory, *blocks)).collect();
+            self.head.block_counts().map(|blocks| Spool::create(&directory, blocks)).collect();
         let spools = spools.map_err(|error| {
-            let message = format!("cannot write {}: cannot create a file in {}", self.name, directory.display());
+            let name = self.location.name();
+            let message = format!("cannot write {name}: cannot create a file in {}", directory.display());
             Error::with_source(ErrorKind::Unavailable, message, error)
         })?;
-        let levels = self.blocks.len();
-        Ok(Writing { target, spools, begun: vec![false; levels], finished: vec![false; levels] })
+        let none = vec![false; spools.len()];
+        Ok(Writing { target, spools, begun: none.clone(), finished: none })
     }
 
     /// Puts the file together and makes it visible; returns its size.
@@ -292,14 +268,14 @@ impl ChunkSink for CogLevel {
 
     fn begin(&self) -> Result<()> {
         let mut state = self.file.state.lock();
-        if let State::Ready { disk_bytes } = *state {
-            *state = State::Writing(self.file.create(disk_bytes)?);
+        if matches!(*state, State::Ready) {
+            *state = State::Writing(self.file.create()?);
         }
-        let writing = self.file.writing(&mut state, "begin")?;
-        match std::mem::replace(&mut writing.begun[self.level], true) {
+        let refuse = |why| self.image.internal(why);
+        state.step("begin", refuse, |writing| match std::mem::replace(&mut writing.begun[self.level], true) {
             true => Err(self.image.internal("a second begin")),
             false => Ok(()),
-        }
+        })
     }
 
     fn encode(&self, block: usize, chunk: &Chunk) -> Result<Encoded> {
@@ -319,43 +295,27 @@ impl ChunkSink for CogLevel {
     }
 
     fn commit(&self, encoded: Encoded) -> Result<()> {
-        let mut state = self.file.state.lock();
-        let appended = self.file.writing(&mut state, "commit").and_then(|writing| self.append(writing, &encoded));
-        if appended.is_err() {
-            *state = State::Over("failed");
-        }
-        drop(state);
+        let refuse = |why| self.image.internal(why);
+        let appended = self.file.state.lock().step("commit", refuse, |writing| self.append(writing, &encoded));
         self.image.reuse(encoded.bytes);
         appended
     }
 
     fn finish(&self) -> Result<u64> {
         let mut state = self.file.state.lock();
-        let writing = self.file.writing(&mut state, "finish")?;
-        if !writing.spools[self.level].is_complete() {
-            *state = State::Over("failed");
-            return Err(self.image.internal("not all blocks"));
-        }
-        writing.finished[self.level] = true;
-        if !writing.finished.iter().all(|finished| *finished) {
-            return Ok(0);
-        }
-        match std::mem::replace(&mut *state, State::Over("failed")) {
-            State::Writing(writing) => {
-                let size = self.file.complete(writing)?;
-                *state = State::Over("was finished");
-                Ok(size)
+        let refuse = |why| self.image.internal(why);
+        let are_all = state.step("finish", refuse, |writing| {
+            if !writing.spools[self.level].is_complete() {
+                return Err(self.image.internal("not all blocks"));
             }
-            State::Ready { .. } | State::Over(_) => Err(self.image.internal("a finish without a begin")),
-        }
+            writing.finished[self.level] = true;
+            Ok(writing.finished.iter().all(|finished| *finished))
+        })?;
+        if are_all { state.finish(refuse, |writing| self.file.complete(writing)) } else { Ok(0) }
     }
 
     fn abort(&self) {
-        let mut state = self.file.state.lock();
-        if !matches!(*state, State::Over(_)) {
-            *state = State::Over("was given up");
-        }
-        drop(state);
+        self.file.state.lock().abort();
         self.image.clear();
     }
 

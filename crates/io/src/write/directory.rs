@@ -67,9 +67,9 @@ impl Head {
         self.big
     }
 
-    /// Count of the blocks of all images.
-    pub(super) fn block_count(&self) -> usize {
-        self.directories.iter().map(|directory| directory.block_count).sum()
+    /// Count of the blocks of each image.
+    pub(super) fn block_counts(&self) -> impl Iterator<Item = usize> {
+        self.directories.iter().map(|directory| directory.block_count)
     }
 
     /// Bytes that stand around each block.

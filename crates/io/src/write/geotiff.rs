@@ -15,6 +15,7 @@ use super::format::Format;
 use super::header;
 use super::image::Image;
 use super::options::{FileOptions, GeoTiffOptions};
+use super::state::State;
 use super::target::{Location, Target};
 
 /// A GeoTIFF being written: a [`ChunkSink`].
@@ -30,17 +31,7 @@ pub struct GeoTiffSink {
     head: Head,
     sync: bool,
     disk_bytes: Option<u64>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing exists yet.
-    Ready,
-    /// The temporary file exists.
-    Writing(Writing),
-    /// Finished, failed or given up; says which.
-    Over(&'static str),
+    state: Mutex<State<Writing>>,
 }
 
 #[derive(Debug)]
@@ -154,10 +145,8 @@ impl ChunkSink for GeoTiffSink {
 
     fn begin(&self) -> Result<()> {
         let mut state = self.state.lock();
-        match &*state {
-            State::Ready => {}
-            State::Writing(_) => return Err(self.image.internal("a second begin")),
-            State::Over(how) => return Err(self.image.internal(format_args!("a begin after it {how}"))),
+        if !matches!(*state, State::Ready) {
+            return Err(self.image.internal(state.refusal("begin")));
         }
         let position = self.head.len();
         let target = self.location.create(position, self.sync, self.disk_bytes)?;
@@ -182,42 +171,18 @@ impl ChunkSink for GeoTiffSink {
     }
 
     fn commit(&self, encoded: Encoded) -> Result<()> {
-        let mut state = self.state.lock();
-        let appended = match &mut *state {
-            State::Writing(writing) => self.append(writing, &encoded),
-            State::Ready => Err(self.image.internal("a commit before the begin")),
-            State::Over(how) => Err(self.image.internal(format_args!("a commit after it {how}"))),
-        };
-        if appended.is_err() {
-            *state = State::Over("failed");
-        }
-        drop(state);
+        let refuse = |why| self.image.internal(why);
+        let appended = self.state.lock().step("commit", refuse, |writing| self.append(writing, &encoded));
         self.image.reuse(encoded.bytes);
         appended
     }
 
     fn finish(&self) -> Result<u64> {
-        let mut state = self.state.lock();
-        match std::mem::replace(&mut *state, State::Over("failed")) {
-            State::Writing(writing) => {
-                let size = self.complete(writing)?;
-                *state = State::Over("was finished");
-                Ok(size)
-            }
-            State::Ready => Err(self.image.internal("a finish before the begin")),
-            State::Over(how) => {
-                *state = State::Over(how);
-                Err(self.image.internal(format_args!("a finish after it {how}")))
-            }
-        }
+        self.state.lock().finish(|why| self.image.internal(why), |writing| self.complete(writing))
     }
 
     fn abort(&self) {
-        let mut state = self.state.lock();
-        if !matches!(*state, State::Over(_)) {
-            *state = State::Over("was given up");
-        }
-        drop(state);
+        self.state.lock().abort();
         self.image.clear();
     }
 

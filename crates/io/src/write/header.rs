@@ -89,7 +89,7 @@ fn of_images(directories: Vec<Directory>, is_cog: bool, format: &Format, big_tif
 fn exceeds_classic(head: &Head, format: &Format) -> bool {
     let block = encode::bound(format.compression, format.block_bytes()) as u64 + head.block_overhead();
     block
-        .checked_mul(head.block_count() as u64)
+        .checked_mul(head.block_counts().sum::<usize>() as u64)
         .and_then(|blocks| blocks.checked_add(head.len()))
         .is_none_or(|file| file > u64::from(u32::MAX))
 }

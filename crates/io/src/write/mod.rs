@@ -16,6 +16,7 @@ mod block;
 mod image;
 mod target;
 mod spool;
+mod state;
 mod geotiff;
 mod cog;
 

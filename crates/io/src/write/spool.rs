@@ -5,9 +5,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::directory::Extent;
-
-/// Small blocks are collected to writes of this many bytes.
-const BUFFER_BYTES: usize = 256 << 10;
+use super::target::BUFFER_BYTES;
 
 /// The blocks of one image, in the order in which they came; gone with the process, however it ends.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use swath_core::error::{Error, ErrorKind, Result};
 use url::Url;
 
 /// Small blocks are collected to writes of this many bytes.
-const BUFFER_BYTES: usize = 256 << 10;
+pub(super) const BUFFER_BYTES: usize = 256 << 10;
 
 /// An output under way.
 pub(super) trait Target: fmt::Debug + Send {

@@ -205,7 +205,7 @@ fn a_level_tells_what_it_is() {
     "]]
     .assert_eq(&about([1, 1, 40, 30], DType::U8, options()));
     expect![[r"
-        out.tif: COG, BigTIFF, 16 × 16 blocks, ZSTD level 9, predictor 3, 1 overviews by average
+        out.tif: COG, BigTIFF, 16 × 16 blocks, ZSTD level 9, predictor 3, 1 overview by average
         overview 1 of out.tif: overview 1 of 1, 15 × 10 by average
     "]]
     .assert_eq(&about([1, 1, 30, 20], DType::F32, options().compression(Compression::Zstd).big_tiff(BigTiff::Always)));

@@ -337,8 +337,16 @@ impl Run {
     /// ```
     ///
     /// # Errors
-    /// As [`run`](Self::run); after any of them, nothing of the outputs is left but those that were already complete.
+    /// As [`run`](Self::run); `InvalidInput` where two of them write the same file. After any of them, nothing of the
+    /// outputs is left but those that were already complete.
     pub fn run_all(&self, sinks: &[&Sink]) -> Result<Report> {
+        let names: Vec<_> = sinks.iter().map(|sink| sink.name()).collect();
+        if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name))
+        {
+            return Err(Error::invalid(format!(
+                "cannot write {twice} twice in one run: give each output its own name"
+            )));
+        }
         let opened = sinks.iter().map(|sink| sink.open()).collect::<Result<Vec<_>>>()?;
         let opened: Vec<_> = opened.into_iter().flatten().collect();
         let planned = Planned::new(self, self.tasks(&Job::new(&sink::targets(&opened))?)?, 0)?;

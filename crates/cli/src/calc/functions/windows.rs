@@ -61,7 +61,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         numbers: None,
         build: |args| {
             let (x, size) = (args.raster()?, args.lengths_of("[rows, columns]")?);
-            let by = args.word("nearest, average, bilinear, rms, mode, min or max", resampling)?;
+            let by = args.word("nearest, average, bilinear, rms, mode, min or max", Resampling::from_name)?;
             args.finish(x.downsample(size, by))
         },
     },
@@ -77,10 +77,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         },
     },
 ];
-
-fn resampling(name: &str) -> Option<Resampling> {
-    Resampling::ALL.into_iter().find(|by| by.name() == name)
-}
 
 const STATISTICS: &str =
     "mean, sum, product, count, min, max, median, quantile, mode, std, var, first, last, argmin, argmax, any or all";

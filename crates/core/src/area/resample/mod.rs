@@ -48,6 +48,11 @@ impl Resampling {
     pub const ALL: [Self; 7] =
         [Self::Nearest, Self::Average, Self::Bilinear, Self::Rms, Self::Mode, Self::Min, Self::Max];
 
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.name() == name)
+    }
+
     /// Its name, in lower case.
     pub const fn name(self) -> &'static str {
         match self {
