@@ -18,7 +18,8 @@ const ARROWS: &[(&str, &str)] = &[
 const TEST_ARROWS: &[(&str, &str)] = &[("swath", "swath-demo"), ("swath-io", "swath-demo")];
 
 /// Crates that only one of ours may name, in any dependency table but that of tests.
-const PRIVATE: &[(&str, &str)] = &[("tokio", "swath-io"), ("object_store", "swath-io"), ("tiff", "swath-io")];
+const PRIVATE: &[(&str, &str)] =
+    &[("tokio", "swath-io"), ("object_store", "swath-io"), ("reqwest", "swath-io"), ("tiff", "swath-io")];
 
 fn manifests() -> Vec<toml::Table> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -102,6 +102,12 @@ pub trait ChunkSink: fmt::Debug + Send + Sync {
     /// The most bytes that encoding a block of `shape` can give, and the scratch it needs.
     fn encode_bound(&self, shape: Shape) -> (u64, u64);
 
+    /// Bytes that it holds itself at most while it is written, such as blocks that wait to be sent: a run's memory limit
+    /// counts them throughout.
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
     /// What a person reads of it in a plan: codec, blocks.
     fn describe(&self) -> String;
 }

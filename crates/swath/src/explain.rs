@@ -90,7 +90,7 @@ struct Planned {
 fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
     let (job, result_bytes) = (what.job()?, what.result_bytes()?);
     let tasks = run.tasks(&job)?;
-    let held = result_bytes + engine::pinned_bytes(&tasks);
+    let held = result_bytes + engine::bytes_of_ends(&tasks);
     let limit = run.memory();
     let (least, most) = engine::held_bytes(&tasks, limit.saturating_sub(held), run.worker_count());
     let memory_least = held + least;

@@ -94,7 +94,7 @@ pub use swath_io::read::{
     AreaOrPoint, BandInfo, BandStatistics, Chunks, ColorInterpretation, ControlPoint, Info, Interleave, Limits,
     Metadata, Overview, OverviewInfo, PageInfo, Validity,
 };
-pub use swath_io::store::{Io, IoOptions};
+pub use swath_io::store::{Io, IoOptions, SignerError, StoreOptions};
 pub use swath_io::write::{BigTiff, CogOptions, GeoTiffOptions, Overviews};
 
 /// The verbs that need threads or files; every program imports it.
@@ -142,6 +142,8 @@ mod guide {
     struct Windows;
     #[doc = include_str!("../../../docs/guide/statistics.md")]
     struct Statistics;
+    #[doc = include_str!("../../../docs/guide/stores.md")]
+    mod stores {}
     #[doc = include_str!("../../../docs/guide/writing.md")]
     struct Writing;
     #[doc = include_str!("../../../docs/guide/own.md")]

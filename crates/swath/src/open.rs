@@ -5,13 +5,14 @@ use std::sync::Arc;
 use swath_core::error::Result;
 use swath_core::expr::LazyRaster;
 use swath_io::read::{Chunks, GeoTiff, Info, Limits, Overview, ReadOptions};
-use swath_io::store::Io;
+use swath_io::store::{Io, StoreOptions};
 
 use crate::stored::{scaled, valid};
 
 /// Opens a GeoTIFF at full resolution in chunks that suit its blocks: one ranged read, no pixels.
 ///
-/// `uri` is a path, or a `file://`, `http://` or `https://` URL. The raster has the axes (Band, Y, X).
+/// `uri` is a path, a `file://`, `http://` or `https://` URL, or an object of a store: `s3://BUCKET/KEY`, `gs://…` or
+/// `az://…`, with credentials as [`StoreOptions`](crate::StoreOptions) says. The raster has the axes (Band, Y, X).
 ///
 /// ```no_run
 /// let scl = swath::open("https://example.com/S2A_31UFU/SCL.tif")?;
@@ -68,6 +69,7 @@ pub struct OpenOptions {
     read: ReadOptions,
     scale_offset: bool,
     io: Option<Io>,
+    store: Option<StoreOptions>,
 }
 
 impl OpenOptions {
@@ -131,6 +133,22 @@ impl OpenOptions {
     #[must_use]
     pub fn io(mut self, io: &Io) -> Self {
         self.io = Some(io.clone());
+        self
+    }
+
+    /// Reaches stores in this way, instead of the one of its [`Io`]: with these credentials, at this endpoint, with URLs
+    /// signed so.
+    ///
+    /// ```no_run
+    /// use swath::{OpenOptions, StoreOptions};
+    ///
+    /// let public = StoreOptions::new().anonymous(true).set("aws_region", "us-west-2");
+    /// let scene = OpenOptions::new().store(public).open("s3://sentinel-cogs/31/U/FU/B04.tif")?;
+    /// # Ok::<(), swath::Error>(())
+    /// ```
+    #[must_use]
+    pub fn store(mut self, store: StoreOptions) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -216,7 +234,11 @@ impl OpenOptions {
     }
 
     fn resolve_io(&self) -> Result<Io> {
-        self.io.clone().map_or_else(Io::shared, Ok)
+        let io = self.io.clone().map_or_else(Io::shared, Ok)?;
+        Ok(match &self.store {
+            Some(store) => io.with_store(store.clone()),
+            None => io,
+        })
     }
 
     fn file(&self, uri: &str) -> Result<GeoTiff> {

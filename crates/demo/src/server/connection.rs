@@ -1,6 +1,6 @@
 //! One connection: reads requests, waits as told, sends replies.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -92,10 +92,14 @@ impl Connection<'_> {
 
     fn answer(&mut self, head: Head) -> Result<(), Over> {
         let manners = self.shared.manners.lock().clone();
-        let reply = Reply::to(&head, &self.shared.files);
+        let content = if head.method == "PUT" { self.read_body(head.content_length)? } else { Vec::new() };
+        let reply = match head.method == "PUT" && manners.takes_puts {
+            true => Reply::bare(201),
+            false => Reply::to(&head, &self.shared.files),
+        };
         let request = self.request(&head, &reply);
         let ticket = self.shared.ledger.begin(request.clone());
-        let outcome = self.answer_as(&manners, &request, head, reply, ticket);
+        let outcome = self.answer_as(&manners, &request, head, reply, content, ticket);
         if matches!(outcome, Err(Over::There)) {
             self.shared.ledger.abandoned(ticket);
         }
@@ -109,6 +113,7 @@ impl Connection<'_> {
         request: &Request,
         mut head: Head,
         reply: Reply,
+        content: Vec<u8>,
         ticket: Ticket,
     ) -> Result<(), Over> {
         let too_many = manners.in_flight_max.is_some_and(|max| self.shared.ledger.in_flight() > max);
@@ -123,8 +128,23 @@ impl Connection<'_> {
             self.shared.ledger.replying(ticket, 0, None);
             return Err(Over::Here);
         };
+        let reply = match reply.status {
+            201 => reply.with("ETag", &self.shared.files.put(&head.path, content.into())),
+            _ => reply,
+        };
         self.shared.ledger.replying(ticket, reply.status, reply.range);
         self.send(reply, head.keep_alive, manners.bytes_per_second, Some(ticket))
+    }
+
+    /// The body of a request, as far as it came with the head and what follows.
+    fn read_body(&mut self, length: u64) -> Result<Vec<u8>, Over> {
+        let buffered = self.pending.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+        let mut content: Vec<u8> = self.pending.drain(..buffered).collect();
+        let rest = length - buffered as u64;
+        match (&mut self.stream).take(rest).read_to_end(&mut content)? as u64 == rest {
+            true => Ok(content),
+            false => Err(Over::There),
+        }
     }
 
     fn send(&mut self, reply: Reply, keep_alive: bool, rate: Option<f64>, ticket: Option<Ticket>) -> Result<(), Over> {

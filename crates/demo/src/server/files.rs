@@ -48,12 +48,14 @@ impl Files {
         Ok(Self { root: Some(root), memory: RwLock::default() })
     }
 
-    pub(super) fn put(&self, name: &str, bytes: Arc<[u8]>) {
+    /// Puts a file in memory; returns its ETag.
+    pub(super) fn put(&self, name: &str, bytes: Arc<[u8]>) -> String {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         let etag = format!("\"{:x}-{:x}\"", bytes.len(), hasher.finish());
-        let file = InMemory { bytes, etag, modified: SystemTime::now() };
+        let file = InMemory { bytes, etag: etag.clone(), modified: SystemTime::now() };
         self.memory.write().insert(name.trim_start_matches('/').to_owned(), file);
+        etag
     }
 
     /// The file at a decoded path with a slash in front; none where there is none, or where the path leaves the root.

@@ -12,6 +12,8 @@ pub(super) struct Head {
     pub(super) range: Option<String>,
     pub(super) if_match: Option<String>,
     pub(super) if_range: Option<String>,
+    /// Bytes of the body of a PUT.
+    pub(super) content_length: u64,
     /// Whether another request may follow on the connection.
     pub(super) keep_alive: bool,
 }
@@ -68,9 +70,9 @@ fn digest(request: &httparse::Request<'_, '_>) -> Option<Head> {
         std::str::from_utf8(header.value).ok().map(|value| value.trim().to_owned())
     };
     let closing = header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-    // A body is never read, so nothing behind it could be either.
-    let has_body =
-        header("transfer-encoding").is_some() || header("content-length").is_some_and(|length| length != "0");
+    // The body of a PUT is read; behind any other, nothing could be.
+    let content_length = header("content-length").map_or(Some(0), |length| length.parse().ok())?;
+    let has_body = header("transfer-encoding").is_some() || request.method != Some("PUT") && content_length > 0;
     Some(Head {
         method: request.method?.to_owned(),
         path: percent_decode(target).filter(|path| path.starts_with('/'))?,
@@ -78,6 +80,7 @@ fn digest(request: &httparse::Request<'_, '_>) -> Option<Head> {
         range: header("range"),
         if_match: header("if-match"),
         if_range: header("if-range"),
+        content_length,
         keep_alive: request.version == Some(1) && !closing && !has_body,
     })
 }

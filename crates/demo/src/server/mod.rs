@@ -79,6 +79,7 @@ struct Manners {
     /// Requests in flight above which the next ones are answered 503.
     in_flight_max: Option<usize>,
     faults: Faults,
+    takes_puts: bool,
 }
 
 impl RangeServer {
@@ -170,6 +171,12 @@ impl Builder {
     /// Requests in flight above which it answers 503; not limited by default.
     pub fn in_flight_max(mut self, count: usize) -> Self {
         self.manners.in_flight_max = Some(count);
+        self
+    }
+
+    /// Lets clients put files, too: they are served as those that are [`put`](RangeServer::put).
+    pub fn takes_puts(mut self) -> Self {
+        self.manners.takes_puts = true;
         self
     }
 

@@ -101,7 +101,7 @@ impl Reply {
         Self { content_length: length, body, range, ..reply }
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -131,6 +131,7 @@ fn lists(tags: &str, etag: &str) -> bool {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
         206 => "Partial Content",
         400 => "Bad Request",
         403 => "Forbidden",

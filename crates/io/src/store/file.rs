@@ -8,12 +8,12 @@ use bytes::Bytes;
 use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::source::{Fetched, Fetching, Reply};
 
-use super::http::HttpObject;
 use super::io::Io;
 use super::local::LocalFile;
 use super::location::{Location, shown};
+use super::remote::RemoteObject;
 
-/// A readable object: a local file or an HTTP object. A cheap handle that keeps its [`Io`].
+/// A readable object: a local file, or an object of a server or a store. A cheap handle that keeps its [`Io`].
 #[derive(Clone)]
 pub struct File(Arc<Inner>);
 
@@ -26,7 +26,7 @@ struct Inner {
 
 enum Object {
     Local(LocalFile),
-    Http(Arc<HttpObject>),
+    Remote(Arc<RemoteObject>),
 }
 
 /// The beginning of a file.
@@ -50,7 +50,10 @@ impl File {
         let location = Location::parse(uri)?;
         let object = match &location {
             Location::Path(path) => Object::Local(LocalFile::open(&name, path)?),
-            Location::Http(url) => Object::Http(Arc::new(HttpObject::new(io, &name, url, location.host())?)),
+            Location::Http(url) => Object::Remote(Arc::new(RemoteObject::at_url(io, &name, url, location.host())?)),
+            Location::Store(object) => {
+                Object::Remote(Arc::new(RemoteObject::stored(io, &name, object, location.host())?))
+            }
         };
         Ok(Self(Arc::new(Inner { uri: uri.to_owned(), name, io: io.clone(), object })))
     }
@@ -74,7 +77,7 @@ impl File {
     pub fn is_direct(&self) -> bool {
         match &self.0.object {
             Object::Local(_) => true,
-            Object::Http(object) => object.whole().is_some(),
+            Object::Remote(object) => object.whole().is_some(),
         }
     }
 
@@ -82,7 +85,7 @@ impl File {
     pub fn held_bytes(&self) -> u64 {
         match &self.0.object {
             Object::Local(_) => 0,
-            Object::Http(object) => object.whole().map_or(0, |whole| whole.len() as u64),
+            Object::Remote(object) => object.whole().map_or(0, |whole| whole.len() as u64),
         }
     }
 
@@ -94,7 +97,7 @@ impl File {
     pub fn read_start(&self, len: u64) -> Result<Start> {
         match &self.0.object {
             Object::Local(file) => local_start(file, len),
-            Object::Http(object) => {
+            Object::Remote(object) => {
                 let object = Arc::clone(object);
                 self.0.io.wait(async move { object.start(len).await })
             }
@@ -108,7 +111,7 @@ impl File {
     pub async fn read_start_async(&self, len: u64) -> Result<Start> {
         match &self.0.object {
             Object::Local(file) => local_start(file, len),
-            Object::Http(object) => {
+            Object::Remote(object) => {
                 let object = Arc::clone(object);
                 self.0.io.run(async move { object.start(len).await }).await
             }
@@ -123,7 +126,7 @@ impl File {
     pub fn read(&self, range: Range<u64>) -> Result<Fetched> {
         match &self.0.object {
             Object::Local(file) => local_fetch(file, range),
-            Object::Http(object) => {
+            Object::Remote(object) => {
                 let object = Arc::clone(object);
                 self.0.io.wait(async move { object.fetch(range).await })
             }
@@ -137,7 +140,7 @@ impl File {
     pub async fn read_async(&self, range: Range<u64>) -> Result<Fetched> {
         match &self.0.object {
             Object::Local(file) => local_fetch(file, range),
-            Object::Http(object) => {
+            Object::Remote(object) => {
                 let object = Arc::clone(object);
                 self.0.io.run(async move { object.fetch(range).await }).await
             }
@@ -153,7 +156,7 @@ impl File {
                 reply(local_fetch(file, range));
                 Fetching::none()
             }
-            Object::Http(object) => {
+            Object::Remote(object) => {
                 let object = Arc::clone(object);
                 let task = self.0.io.spawn(async move { reply(object.fetch(range).await) });
                 Fetching::new(move || task.abort())
@@ -168,7 +171,7 @@ impl File {
     pub(crate) fn read_into(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         match &self.0.object {
             Object::Local(file) => file.read_into(offset, out),
-            Object::Http(object) => {
+            Object::Remote(object) => {
                 let bytes = object.whole().and_then(|whole| {
                     let start = usize::try_from(offset).ok()?;
                     whole.get(start..start.checked_add(out.len())?)
@@ -190,7 +193,7 @@ impl File {
                 file.size()
             ))),
             Object::Local(file) => Ok(local_fetch(file, 0..file.size())?.bytes),
-            Object::Http(object) => {
+            Object::Remote(object) => {
                 let object = Arc::clone(object);
                 self.0.io.run(async move { object.all(bytes_max).await }).await
             }
@@ -206,7 +209,7 @@ pub fn read_all(io: &Io, uri: &str, bytes_max: u64) -> Result<Bytes> {
     let file = File::open(io, uri)?;
     match &file.0.object {
         Object::Local(_) => ready(file.all(bytes_max)),
-        Object::Http(object) => {
+        Object::Remote(object) => {
             let object = Arc::clone(object);
             io.wait(async move { object.all(bytes_max).await })
         }

@@ -1,21 +1,21 @@
 //! The runtime, the connections and the limits that files share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use object_store::ClientOptions;
-use object_store::client::HttpClient;
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use super::client::Client;
+use super::cloud::{self, Cloud, Retries, StoredObject};
 use super::host::Host;
-use super::http;
+use super::options::StoreOptions;
 use crate::codec::Codecs;
 use crate::codec::scratch::ScratchPool;
 
@@ -42,6 +42,9 @@ pub struct IoOptions {
     /// How long a connection may stay silent: 30 s. There is no limit on a whole request, which would make large
     /// ranges fail for good on thin lines.
     pub read_timeout: Duration,
+    /// How long a store may take for a part of a file that is written, up to 32 MiB, and to put parts together; a server,
+    /// for each 8 MiB of a file: 10 minutes.
+    pub upload_timeout: Duration,
     /// Bytes of the first request of a remote file: 32 KiB. A Cloud-Optimized GeoTIFF's directories lie there unless it
     /// has more than about a thousand blocks, or many overviews.
     pub start_bytes_remote: u64,
@@ -51,6 +54,8 @@ pub struct IoOptions {
     pub whole_bytes_max: u64,
     /// Codecs beside those of this build, by compression number: none.
     pub codecs: Codecs,
+    /// How stores are reached: as the environment says, see [`StoreOptions`].
+    pub store: StoreOptions,
 }
 
 impl Default for IoOptions {
@@ -61,10 +66,12 @@ impl Default for IoOptions {
             backoff: Duration::from_millis(200),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
+            upload_timeout: Duration::from_secs(600),
             start_bytes_remote: 32 << 10,
             start_bytes_local: 64 << 10,
             whole_bytes_max: 64 << 20,
             codecs: Codecs::new(),
+            store: StoreOptions::new(),
         }
     }
 }
@@ -74,17 +81,34 @@ impl Default for IoOptions {
 /// A cheap handle. Files keep their `Io`; the runtime stops with the last handle, and requests still under way end with
 /// it. Local files need no runtime: they are read on the calling thread.
 #[derive(Clone)]
-pub struct Io(Arc<Inner>);
+pub struct Io {
+    inner: Arc<Inner>,
+    /// Those of the options, or others.
+    store: Arc<StoreOptions>,
+}
 
 struct Inner {
     options: IoOptions,
     handle: Handle,
-    client: OnceLock<HttpClient>,
+    reading: OnceLock<Client>,
+    writing: OnceLock<Client>,
+    clouds: Mutex<VecDeque<OpenCloud>>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
     scratch: ScratchPool,
     /// Dropping it ends the thread that runs the runtime; absent where the runtime is the caller's.
     _stop: Option<oneshot::Sender<()>>,
 }
+
+/// A store that was opened, with the credentials that it got since.
+struct OpenCloud {
+    root: String,
+    options: Arc<StoreOptions>,
+    retries: Retries,
+    cloud: Arc<dyn Cloud>,
+}
+
+/// Stores that are kept open; who uses one keeps it by himself, too.
+const CLOUDS_MAX: usize = 64;
 
 /// The one global of swath: the `Io` behind `swath::open`, while anybody holds it.
 static SHARED: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
@@ -136,31 +160,56 @@ impl Io {
     pub fn shared() -> Result<Self> {
         let mut shared = SHARED.lock();
         if let Some(inner) = shared.upgrade() {
-            return Ok(Self(inner));
+            return Ok(Self::handle(inner));
         }
         let io = Self::new()?;
-        *shared = Arc::downgrade(&io.0);
+        *shared = Arc::downgrade(&io.inner);
         Ok(io)
+    }
+
+    /// The same runtime, connections and limits, but with stores reached in another way.
+    #[must_use]
+    pub fn with_store(&self, store: StoreOptions) -> Self {
+        Self { inner: Arc::clone(&self.inner), store: Arc::new(store) }
+    }
+
+    /// How it reaches stores.
+    pub fn store(&self) -> &StoreOptions {
+        &self.store
     }
 
     /// Its limits.
     pub fn options(&self) -> &IoOptions {
-        &self.0.options
+        &self.inner.options
     }
 
     fn of(options: IoOptions, handle: Handle, stop: Option<oneshot::Sender<()>>) -> Self {
-        let (hosts, scratch) = Default::default();
-        Self(Arc::new(Inner { options, handle, client: OnceLock::new(), hosts, scratch, _stop: stop }))
+        let (hosts, scratch, clouds) = Default::default();
+        Self::handle(Arc::new(Inner {
+            options,
+            handle,
+            reading: OnceLock::new(),
+            writing: OnceLock::new(),
+            clouds,
+            hosts,
+            scratch,
+            _stop: stop,
+        }))
+    }
+
+    fn handle(inner: Arc<Inner>) -> Self {
+        let store = Arc::new(inner.options.store.clone());
+        Self { inner, store }
     }
 
     /// What files of this decode with.
     pub(crate) fn scratch(&self) -> &ScratchPool {
-        &self.0.scratch
+        &self.inner.scratch
     }
 
     /// Starts `future` on the runtime. Aborting drops it there: its sockets, permits and sleeps end.
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        self.0.handle.spawn(future).abort_handle()
+        self.inner.handle.spawn(future).abort_handle()
     }
 
     /// Runs `future` on the runtime and waits for it on any executor; the `async` door. Who stops waiting aborts it.
@@ -181,8 +230,8 @@ impl Io {
         &self,
         future: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let inside = Handle::try_current().is_ok_and(|here| here.id() == self.0.handle.id());
-        let flavor = self.0.handle.runtime_flavor();
+        let inside = Handle::try_current().is_ok_and(|here| here.id() == self.inner.handle.id());
+        let flavor = self.inner.handle.runtime_flavor();
         if inside && flavor == RuntimeFlavor::CurrentThread {
             return Err(Error::invalid(
                 "a blocking call inside the current-thread runtime that runs swath's I/O would wait for itself: use the \
@@ -199,26 +248,45 @@ impl Io {
         }
     }
 
-    /// The connections, shared by all files.
-    pub(super) fn client(&self) -> Result<HttpClient> {
-        if let Some(client) = self.0.client.get() {
-            return Ok(client.clone());
+    /// The connections that all files share which are read.
+    pub(super) fn client(&self) -> Result<Client> {
+        shared(&self.inner.reading, || Client::reading(self.options()))
+    }
+
+    /// The store of an object. One that was opened before is used again, as it may have had to ask for credentials.
+    pub(super) fn cloud(&self, object: &StoredObject, retries: Retries) -> Result<Arc<dyn Cloud>> {
+        let root = object.root();
+        let mut clouds = self.inner.clouds.lock();
+        let is_it = |open: &&OpenCloud| open.retries == retries && open.root == root && open.options == self.store;
+        if let Some(open) = clouds.iter().find(is_it) {
+            return Ok(Arc::clone(&open.cloud));
         }
-        let options = &self.0.options;
-        let options = ClientOptions::new()
-            .with_allow_http(true)
-            .with_connect_timeout(options.connect_timeout)
-            .with_read_timeout(options.read_timeout)
-            .with_timeout_disabled();
-        let client = http::connect(&options)?;
-        Ok(self.0.client.get_or_init(|| client).clone())
+        let client = match retries {
+            Retries::Caller => self.client()?,
+            Retries::Store => shared(&self.inner.writing, || Client::writing(self.options()))?,
+        };
+        let cloud = cloud::open(object, &self.store, client, retries.config(self.options()))?;
+        if clouds.len() == CLOUDS_MAX {
+            clouds.pop_front();
+        }
+        clouds.push_back(OpenCloud { root, options: Arc::clone(&self.store), retries, cloud: Arc::clone(&cloud) });
+        Ok(cloud)
     }
 
     /// What gives the permits to have a request in flight to a host.
     pub(super) fn host(&self, name: String) -> Arc<Host> {
-        let requests_max = self.0.options.requests_per_host;
-        Arc::clone(self.0.hosts.lock().entry(name).or_insert_with(|| Host::new(requests_max)))
+        let requests_max = self.inner.options.requests_per_host;
+        Arc::clone(self.inner.hosts.lock().entry(name).or_insert_with(|| Host::new(requests_max)))
     }
+}
+
+/// What was made before, or is made now.
+fn shared(client: &OnceLock<Client>, make: impl FnOnce() -> Result<Client>) -> Result<Client> {
+    if let Some(client) = client.get() {
+        return Ok(client.clone());
+    }
+    let made = make()?;
+    Ok(client.get_or_init(|| made).clone())
 }
 
 /// Ends a task that nobody waits for any more; one that has ended does not mind.
@@ -236,7 +304,7 @@ fn stopped() -> Error {
 
 impl fmt::Debug for Io {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Io").field("options", &self.0.options).finish_non_exhaustive()
+        f.debug_struct("Io").field("options", &self.inner.options).field("store", &self.store).finish_non_exhaustive()
     }
 }
 
@@ -286,6 +354,6 @@ mod tests {
     #[test]
     fn the_shared_io_is_one_while_it_is_held() {
         let first = Io::shared().unwrap();
-        assert!(Arc::ptr_eq(&first.0, &Io::shared().unwrap().0));
+        assert!(Arc::ptr_eq(&first.inner, &Io::shared().unwrap().inner));
     }
 }

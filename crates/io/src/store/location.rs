@@ -1,9 +1,11 @@
-//! What a URI names: a path of this machine or an HTTP object.
+//! What a URI names: a path of this machine, an HTTP object, or one of an object store.
 
 use std::path::PathBuf;
 
 use swath_core::error::{Error, Result};
 use url::Url;
+
+use super::cloud::{StoreKind, StoredObject};
 
 /// A URI, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,43 +14,44 @@ pub enum Location {
     Path(PathBuf),
     /// An object behind `http` or `https`.
     Http(Url),
+    /// An object of a store.
+    Store(StoredObject),
 }
 
-/// Schemes of stores that a later version will read, with what a person calls them.
-const PLANNED: &[(&str, &str)] = &[
-    ("s3", "Amazon S3"),
-    ("s3a", "Amazon S3"),
-    ("gs", "Google Cloud Storage"),
-    ("gcs", "Google Cloud Storage"),
-    ("az", "Azure Blob Storage"),
-    ("azure", "Azure Blob Storage"),
-    ("abfs", "Azure Blob Storage"),
-    ("abfss", "Azure Blob Storage"),
-];
-
 impl Location {
-    /// The location of `uri`: a path, `file://`, `http://` or `https://`.
+    /// The location of `uri`: a path, `file://`, `http://` or `https://`; `s3://BUCKET/KEY` (or `s3a`), `gs://BUCKET/KEY`
+    /// (or `gcs`), `az://CONTAINER/KEY` (or `azure`, `abfs`, `abfss`), `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/KEY`.
     ///
-    /// Anything without `scheme://` is a path, and so is a Windows drive (`C:\scene.tif`).
+    /// Anything without `scheme://` is a path, and so is a Windows drive (`C:\scene.tif`). Keys of stores are taken as
+    /// they are: `%20` in one is three characters.
     ///
     /// # Errors
-    /// `Unsupported` for a store that is not read yet (`s3`, `gs`, `az`, …); `InvalidInput` for any other scheme and for a
-    /// URL that is none.
+    /// `InvalidInput` for any other scheme, for a URL that is none, and for a bucket without a key.
     pub fn parse(uri: &str) -> Result<Self> {
-        let Some((scheme, _)) = uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
+        Self::understand(uri).map_err(|why| match uri {
+            "" => Error::invalid(format!("cannot open an empty URI: {why}")),
+            uri => Error::invalid(format!("cannot open {}: {why}", shown(uri))),
+        })
+    }
+
+    /// As [`parse`](Self::parse); else what is wrong with it.
+    pub(crate) fn understand(uri: &str) -> std::result::Result<Self, String> {
+        let Some((scheme, rest)) = uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
             return match uri {
-                "" => Err(Error::invalid("cannot open an empty URI: give a path or an http(s) URL")),
+                "" => Err("give a path or an http(s) URL".to_owned()),
                 path => Ok(Self::Path(PathBuf::from(path))),
             };
         };
         let scheme = scheme.to_ascii_lowercase();
         match scheme.as_str() {
             "file" => file_path(uri),
-            "http" | "https" => match Url::parse(uri) {
-                Ok(url) => Ok(Self::Http(url)),
-                Err(cause) => Err(Error::invalid(format!("cannot open {uri}: not a URL ({cause})"))),
+            "http" | "https" => Url::parse(uri).map(Self::Http).map_err(|cause| format!("not a URL ({cause})")),
+            scheme => match StoreKind::of_scheme(scheme) {
+                Some(kind) => StoredObject::parse(kind, rest).map(Self::Store).map_err(str::to_owned),
+                None => Err(format!(
+                    "the scheme {scheme}:// is not known; paths, file://, http(s)://, s3://, gs:// and az:// are"
+                )),
             },
-            _ => Err(unknown_scheme(uri, &scheme)),
         }
     }
 
@@ -57,6 +60,7 @@ impl Location {
         match self {
             Self::Path(_) => String::new(),
             Self::Http(url) => url.origin().ascii_serialization(),
+            Self::Store(object) => object.root(),
         }
     }
 }
@@ -68,27 +72,15 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-fn file_path(uri: &str) -> Result<Location> {
+fn file_path(uri: &str) -> std::result::Result<Location, String> {
     let path = Url::parse(uri).ok().and_then(|url| url.to_file_path().ok());
-    path.map(Location::Path)
-        .ok_or_else(|| Error::invalid(format!("cannot open {uri}: a file URL is file:/// and an absolute path")))
-}
-
-fn unknown_scheme(uri: &str, scheme: &str) -> Error {
-    match PLANNED.iter().find(|(name, _)| *name == scheme) {
-        Some((_, store)) => Error::unsupported(format!(
-            "cannot open {uri}: reading from {store} ({scheme}://) is not in this version; a presigned https URL works"
-        )),
-        None => Error::invalid(format!(
-            "cannot open {uri}: the scheme {scheme}:// is not known; paths, file://, http:// and https:// are"
-        )),
-    }
+    path.map(Location::Path).ok_or_else(|| "a file URL is file:/// and an absolute path".to_owned())
 }
 
 /// `uri` for messages: without user and password, and with its query cut, which may hold a signature that must not
 /// land in logs.
 pub(crate) fn shown(uri: &str) -> String {
-    let Ok(Location::Http(mut url)) = Location::parse(uri) else { return uri.to_owned() };
+    let Ok(Location::Http(mut url)) = Location::understand(uri) else { return without_password(uri) };
     if url.username().is_empty() && url.password().is_none() {
         return match uri.split_once('?') {
             Some((before, _)) => format!("{before}?…"),
@@ -99,6 +91,16 @@ pub(crate) fn shown(uri: &str) -> String {
     let query = if url.query().is_some() { "?…" } else { "" };
     url.set_query(None);
     format!("{url}{query}")
+}
+
+/// A URI that is not HTTP's; those of Azure have something before an `@` that is no secret.
+fn without_password(uri: &str) -> String {
+    let parts = uri.split_once("://").and_then(|(scheme, rest)| {
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (user, host) = authority.rsplit_once('@')?;
+        user.contains(':').then(|| format!("{scheme}://{host}/{path}"))
+    });
+    parts.unwrap_or_else(|| uri.to_owned())
 }
 
 /// `reference` as seen from the document at the URL `base`; none where either is not a URL.
@@ -133,21 +135,37 @@ mod tests {
     }
 
     #[test]
-    fn stores_that_are_to_come_are_named() {
-        let error = Location::parse("s3://bucket/key.tif").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert_eq!(
-            error.to_string(),
-            "cannot open s3://bucket/key.tif: reading from Amazon S3 (s3://) is not in this version; a presigned https \
-             URL works"
-        );
+    fn stores_have_buckets_and_keys() {
+        let object = |kind, bucket: &str, key: &str| {
+            Location::Store(StoredObject { kind, bucket: bucket.to_owned(), key: key.to_owned() })
+        };
+        let parse = |uri: &str| Location::parse(uri).unwrap();
+        assert_eq!(parse("s3://b/x/y z%20.tif"), object(StoreKind::S3, "b", "x/y z%20.tif"));
+        assert_eq!(parse("S3A://b/k?q#f"), object(StoreKind::S3, "b", "k?q#f"));
+        assert_eq!(parse("gs://b/k"), object(StoreKind::Gcs, "b", "k"));
+        let container = "c@account.dfs.core.windows.net";
+        assert_eq!(parse(&format!("abfss://{container}/k")), object(StoreKind::Azure, container, "k"));
+        assert_eq!(parse("s3://b/k").host(), parse("s3a://b/other").host());
+        assert_ne!(parse("s3://b/k").host(), parse("gs://b/k").host());
+        for (uri, why) in [
+            ("s3://b", "it names a bucket, but no object in it"),
+            ("s3://b/", "it names a bucket, but no object in it"),
+            ("az:///k", "it names no bucket"),
+            ("gs://b/a//k", "parts of an object's key between slashes must not be empty, . or .."),
+        ] {
+            let error = Location::parse(uri).unwrap_err();
+            assert_eq!(
+                (error.kind(), error.to_string()),
+                (ErrorKind::InvalidInput, format!("cannot open {uri}: {why}"))
+            );
+        }
     }
 
     #[test]
     fn other_schemes_list_those_that_work() {
         let error = Location::parse("ftp://host/x.tif").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.to_string().ends_with("paths, file://, http:// and https:// are"), "{error}");
+        assert!(error.to_string().ends_with("paths, file://, http(s)://, s3://, gs:// and az:// are"), "{error}");
         assert!(Location::parse("file://relative.tif").is_err());
         assert!(Location::parse("http://").is_err());
     }
@@ -156,6 +174,8 @@ mod tests {
     fn messages_do_not_show_signatures() {
         assert_eq!(shown("https://h/a.tif?X-Amz-Signature=abc"), "https://h/a.tif?…");
         assert_eq!(shown("https://me:secret@h/a.tif"), "https://h/a.tif");
+        assert_eq!(shown("ftp://me:secret@h/a.tif"), "ftp://h/a.tif");
+        assert_eq!(shown("abfss://c@h/a.tif"), "abfss://c@h/a.tif");
         assert_eq!(shown("a?b.tif"), "a?b.tif");
     }
 }

@@ -3,18 +3,25 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use super::failure::Failure;
+
 /// The longest pause between two attempts, whatever the server or the doubling asks for.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// The pause after attempt number `attempt` (from 1) failed: doubled each time, and between half and all of that at
 /// random, so that requests which failed together do not come back together.
-pub(super) fn pause(first: Duration, attempt: u32) -> Duration {
+fn pause(first: Duration, attempt: u32) -> Duration {
     let doubled = first.saturating_mul(1 << (attempt.max(1) - 1).min(16)).min(PAUSE_MAX);
     doubled.mul_f64(0.5 + 0.5 * random())
 }
 
+/// The pause after a failure: the one that the server asked for, or as [`pause`].
+pub(super) fn pause_after(failure: &Failure, first: Duration, attempt: u32) -> Duration {
+    failure.retry_after.map_or_else(|| pause(first, attempt), asked_pause)
+}
+
 /// The pause a server asked for in `Retry-After`, in seconds.
-pub(super) fn asked_pause(seconds: u64) -> Duration {
+fn asked_pause(seconds: u64) -> Duration {
     Duration::from_secs(seconds).min(PAUSE_MAX)
 }
 

@@ -4,7 +4,6 @@
 //! Its layout is that of GDAL's COG driver: ghost area, directories with their values, blocks of the smallest overview
 //! first and of the raster last.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -12,21 +11,23 @@ use parking_lot::Mutex;
 use swath_core::area::Resampling;
 use swath_core::chunk::Chunk;
 use swath_core::dtype::{DType, Scalar};
-use swath_core::error::{Error, ErrorKind, Result};
+use swath_core::error::{Error, Result};
 use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Shape};
 use swath_core::sink::{ChunkSink, Encoded, Layout};
 use swath_core::text::counted;
 
-use super::directory::{Extent, Head};
+use super::assembly::{Assembly, Spooled};
+use super::directory::Head;
 use super::format::Format;
 use super::ghost;
 use super::header;
 use super::image::Image;
 use super::options::{CogOptions, Overviews};
-use super::spool::Spool;
+use super::parted::{PartPlan, Parted};
 use super::state::State;
-use super::target::{Location, Target};
+use super::target::{Location, Place, failed};
+use crate::codec::encode;
 
 /// The sinks of a Cloud-Optimized GeoTIFF: the raster's, and one for each overview.
 ///
@@ -53,6 +54,12 @@ pub struct CogLevel {
 struct CogFile {
     location: Location,
     head: Head,
+    /// Blocks of each level.
+    counts: Vec<usize>,
+    /// The most bytes of a block, with what stands around it.
+    block_bytes_max: u64,
+    /// How it goes to a store, if it does so without waiting on the disk.
+    parts: Option<PartPlan>,
     sync: bool,
     /// Of the disk's room, what is there to be taken, if not all.
     disk_bytes: OnceLock<u64>,
@@ -61,9 +68,7 @@ struct CogFile {
 
 #[derive(Debug)]
 struct Writing {
-    target: Box<dyn Target>,
-    /// Level by level.
-    spools: Vec<Spool>,
+    assembly: Box<dyn Assembly>,
     /// Which levels were begun, and which are finished.
     begun: Vec<bool>,
     finished: Vec<bool>,
@@ -83,8 +88,8 @@ impl CogSink {
         layout: Option<Layout>,
         options: &CogOptions,
     ) -> Result<Self> {
-        let location = Location::parse(path_or_uri.as_ref())?;
-        let name = location.name();
+        let location = Location::parse(path_or_uri.as_ref(), options.file.io.as_ref())?;
+        let name = location.name().to_owned();
         let cannot = |error: Error| error.context(format!("cannot write {name}"));
         let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
         let has_color_map = options.file.description.color_map.is_some();
@@ -94,9 +99,18 @@ impl CogSink {
             std::iter::once(meta.clone()).chain(sizes.into_iter().map(|size| reduced(meta, size))).collect();
         let head =
             header::cog_head(&metas, &format, &options.file.description, options.file.big_tiff).map_err(cannot)?;
+        let counts: Vec<_> = metas.iter().map(|meta| format.blocks(meta).len()).collect();
+        let block_bytes_max =
+            encode::bound(format.compression, format.block_bytes()) as u64 + ghost::LEADER_LEN + ghost::TRAILER_LEN;
+        // Blocks that come band by band at each place cannot be sent before they are put in order.
+        let is_streamed = matches!(location.place(), Place::Store(_)) && format.bands_per_block() == format.bands;
+        let parts = is_streamed.then(|| PartPlan::new(&counts, block_bytes_max, head.len()));
         let file = Arc::new(CogFile {
             location,
             head,
+            counts,
+            block_bytes_max,
+            parts,
             sync: options.file.sync,
             disk_bytes: OnceLock::new(),
             state: Mutex::new(State::Ready),
@@ -170,47 +184,29 @@ fn reduced(meta: &Meta, [rows, columns]: [usize; 2]) -> Meta {
 }
 
 impl CogFile {
-    fn failed(&self, error: std::io::Error) -> Error {
-        Error::with_source(ErrorKind::Unavailable, format!("cannot complete {}", self.location.name()), error)
-    }
-
-    /// Creates the temporary file, and the spools beside it.
+    /// Creates what takes the blocks.
     fn create(&self) -> Result<Writing> {
-        let target = self.location.create(self.head.len(), self.sync, self.disk_bytes.get().copied())?;
-        let directory = self.location.directory();
-        let spools: std::io::Result<Vec<_>> =
-            self.head.block_counts().map(|blocks| Spool::create(&directory, blocks)).collect();
-        let spools = spools.map_err(|error| {
-            let name = self.location.name();
-            let message = format!("cannot write {name}: cannot create a file in {}", directory.display());
-            Error::with_source(ErrorKind::Unavailable, message, error)
-        })?;
-        let none = vec![false; spools.len()];
-        Ok(Writing { target, spools, begun: none.clone(), finished: none })
+        let name = self.location.name();
+        let assembly: Box<dyn Assembly> = match (self.location.place(), &self.parts) {
+            (Place::Store(to), Some(plan)) => Box::new(Parted::new(to.clone(), &self.counts, plan)),
+            _ => {
+                let bytes_max = self.block_bytes_max * self.counts.iter().sum::<usize>() as u64;
+                let target =
+                    self.location.create(self.head.len(), bytes_max, self.sync, self.disk_bytes.get().copied())?;
+                let directory = self.location.directory();
+                let spooled = Spooled::new(target, &directory, self.counts.iter().copied());
+                let doing = || format!("cannot write {name}: cannot create a file in {}", directory.display());
+                Box::new(spooled.map_err(|error| failed(doing(), error))?)
+            }
+        };
+        let none = vec![false; self.counts.len()];
+        Ok(Writing { assembly, begun: none.clone(), finished: none })
     }
 
     /// Puts the file together and makes it visible; returns its size.
     fn complete(&self, writing: Writing) -> Result<u64> {
-        let Writing { mut target, spools, .. } = writing;
-        let mut position = self.head.len();
-        let mut levels = Vec::with_capacity(spools.len());
-        for spool in spools.into_iter().rev() {
-            let (start, length) = (position, spool.len());
-            let blocks =
-                spool.drain(|file: &mut File, length| target.append_file(file, length)).map_err(|e| self.failed(e))?;
-            position += length;
-            levels.push(blocks.into_iter().map(move |block| match block.length {
-                0 => Extent::default(),
-                length => Extent {
-                    offset: start + block.offset + ghost::LEADER_LEN,
-                    length: length - (ghost::LEADER_LEN + ghost::TRAILER_LEN) as u32,
-                },
-            }));
-        }
-        // Directories stand the other way round.
-        let extents: Vec<_> = levels.into_iter().rev().flatten().collect();
-        target.finish(&self.head.to_bytes(&extents)).map_err(|error| self.failed(error))?;
-        Ok(position)
+        let completed = writing.assembly.complete(&self.head);
+        completed.map_err(|error| failed(format!("cannot complete {}", self.location.name()), error))
     }
 }
 
@@ -229,9 +225,11 @@ impl CogLevel {
     /// Puts a block into its spool.
     fn append(&self, writing: &mut Writing, encoded: &Encoded) -> Result<()> {
         let block = encoded.block;
-        if !writing.spools[self.level].lacks(block) {
+        if !writing.assembly.takes(self.level, block) {
             let blocks = self.image.blocks().len();
-            return Err(self.image.internal(format_args!("block {block} was committed twice, or is none of {blocks}")));
+            return Err(self
+                .image
+                .internal(format_args!("block {block} was committed twice or out of order, or is none of {blocks}")));
         }
         if encoded.bytes.len() as u64 > u64::from(u32::MAX) - ghost::LEADER_LEN - ghost::TRAILER_LEN {
             return Err(self.image.internal(format_args!("{} is larger than 4 GiB", self.image.block_name(block))));
@@ -241,11 +239,10 @@ impl CogLevel {
             true => &[],
             false => &[&leader, &encoded.bytes, &trailer],
         };
-        writing.spools[self.level].append(block, parts).map_err(|error| {
-            let message = format!("cannot write {} of {}", self.image.block_name(block), self.image.name());
-            Error::with_source(ErrorKind::Unavailable, message, error)
+        writing.assembly.append(self.level, block, parts).map_err(|error| {
+            failed(format!("cannot write {} of {}", self.image.block_name(block), self.image.name()), error)
         })?;
-        let end = self.file.head.len() + writing.spools.iter().map(Spool::len).sum::<u64>();
+        let end = self.file.head.len() + writing.assembly.len();
         if end > u64::from(u32::MAX) && !self.file.head.is_big() {
             return Err(Error::unsupported(format!(
                 "{} of {} would lie beyond the 4 GiB of a classic TIFF: allow BigTIFF",
@@ -305,7 +302,7 @@ impl ChunkSink for CogLevel {
         let mut state = self.file.state.lock();
         let refuse = |why| self.image.internal(why);
         let are_all = state.step("finish", refuse, |writing| {
-            if !writing.spools[self.level].is_complete() {
+            if !writing.assembly.is_complete(self.level) {
                 return Err(self.image.internal("not all blocks"));
             }
             writing.finished[self.level] = true;
@@ -321,6 +318,17 @@ impl ChunkSink for CogLevel {
 
     fn encode_bound(&self, _shape: Shape) -> (u64, u64) {
         self.image.encode_bound()
+    }
+
+    fn held_bytes(&self) -> u64 {
+        match &self.file.parts {
+            Some(plan) => plan.held_bytes(self.level),
+            None if self.level > 0 => 0,
+            None => {
+                let bytes_max = self.file.block_bytes_max * self.file.counts.iter().sum::<usize>() as u64;
+                self.file.location.held_bytes(self.file.head.len(), bytes_max)
+            }
+        }
     }
 
     fn describe(&self) -> String {

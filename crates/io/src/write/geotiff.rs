@@ -5,7 +5,7 @@ use std::path::Path;
 use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
 use swath_core::dtype::{DType, Scalar};
-use swath_core::error::{Error, ErrorKind, Result};
+use swath_core::error::{Error, Result};
 use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Shape};
 use swath_core::sink::{ChunkSink, Encoded, Layout};
@@ -16,7 +16,7 @@ use super::header;
 use super::image::Image;
 use super::options::{FileOptions, GeoTiffOptions};
 use super::state::State;
-use super::target::{Location, Target};
+use super::target::{Location, Target, failed};
 
 /// A GeoTIFF being written: a [`ChunkSink`].
 ///
@@ -58,8 +58,8 @@ impl GeoTiffSink {
         layout: Option<Layout>,
         options: GeoTiffOptions,
     ) -> Result<Self> {
-        let location = Location::parse(path_or_uri.as_ref())?;
-        let name = location.name();
+        let location = Location::parse(path_or_uri.as_ref(), options.file.io.as_ref())?;
+        let name = location.name().to_owned();
         let cannot = |error: Error| error.context(format!("cannot write {name}"));
         let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
         let FileOptions { big_tiff, sparse, sync, description, .. } = options.file;
@@ -86,6 +86,11 @@ impl GeoTiffSink {
         self
     }
 
+    /// Bytes of all blocks at most.
+    fn bytes_max(&self) -> u64 {
+        self.image.encode_bound().0 * self.image.blocks().len() as u64
+    }
+
     /// Appends a block, and says where it lies.
     fn append(&self, writing: &mut Writing, encoded: &Encoded) -> Result<()> {
         let block = encoded.block;
@@ -108,8 +113,7 @@ impl GeoTiffSink {
         let length = u32::try_from(encoded.bytes.len())
             .map_err(|_| self.image.internal(format_args!("{} is larger than 4 GiB", self.image.block_name(block))))?;
         writing.target.append(&encoded.bytes).map_err(|error| {
-            let message = format!("cannot write {} of {}", self.image.block_name(block), self.image.name());
-            Error::with_source(ErrorKind::Unavailable, message, error)
+            failed(format!("cannot write {} of {}", self.image.block_name(block), self.image.name()), error)
         })?;
         writing.extents[block] = Some(Extent { offset: writing.position, length });
         writing.position = end;
@@ -127,9 +131,9 @@ impl GeoTiffSink {
                 self.image.blocks().len()
             )));
         }
-        target.finish(&self.head.to_bytes(&extents)).map_err(|error| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot complete {}", self.image.name()), error)
-        })?;
+        target
+            .finish(&self.head.to_bytes(&extents))
+            .map_err(|error| failed(format!("cannot complete {}", self.image.name()), error))?;
         Ok(position)
     }
 }
@@ -149,7 +153,7 @@ impl ChunkSink for GeoTiffSink {
             return Err(self.image.internal(state.refusal("begin")));
         }
         let position = self.head.len();
-        let target = self.location.create(position, self.sync, self.disk_bytes)?;
+        let target = self.location.create(position, self.bytes_max(), self.sync, self.disk_bytes)?;
         *state = State::Writing(Writing { target, position, extents: vec![None; self.image.blocks().len()] });
         Ok(())
     }
@@ -188,6 +192,10 @@ impl ChunkSink for GeoTiffSink {
 
     fn encode_bound(&self, _shape: Shape) -> (u64, u64) {
         self.image.encode_bound()
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.location.held_bytes(self.head.len(), self.bytes_max())
     }
 
     fn describe(&self) -> String {

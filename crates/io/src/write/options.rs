@@ -5,6 +5,7 @@ use swath_core::area::Resampling;
 use super::describe::Description;
 use crate::codec::{Compression, Predictor};
 use crate::read::{BandInfo, Info, Interleave, Metadata};
+use crate::store::Io;
 
 /// When a file has 64-bit offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -39,6 +40,7 @@ pub(super) struct FileOptions {
     pub(super) big_tiff: BigTiff,
     pub(super) sparse: bool,
     pub(super) sync: bool,
+    pub(super) io: Option<Io>,
     pub(super) description: Description,
 }
 
@@ -162,6 +164,12 @@ macro_rules! file_options {
             /// survives a loss of power; off by default.
             pub fn sync(mut self, sync: bool) -> Self {
                 self.file.sync = sync;
+                self
+            }
+
+            /// Reaches servers and stores through this [`Io`], with its credentials, instead of the shared one.
+            pub fn io(mut self, io: &Io) -> Self {
+                self.file.io = Some(io.clone());
                 self
             }
         })*

@@ -1,8 +1,9 @@
 //! Where a file's bytes go: all or nothing.
 //!
 //! A target takes the blocks in order and at last the head, which stands in front of them: what a local file does by
-//! a seek, an object store does by numbering the part with the head first and uploading it last. A target that is
-//! dropped before it was finished leaves nothing behind.
+//! a seek, an object store does by numbering the part with the head first and taking it last ([`Stream`]). A server that
+//! takes files whole gets one that waited on the disk. A target that is dropped before it was finished leaves nothing
+//! behind.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 use swath_core::error::{Error, ErrorKind, Result};
 use url::Url;
+
+use super::stream::{Cut, Stream};
+use crate::store::{self, Destination, Io, put_file, shown};
 
 /// Small blocks are collected to writes of this many bytes.
 pub(super) const BUFFER_BYTES: usize = 256 << 10;
@@ -28,17 +32,20 @@ pub(super) trait Target: fmt::Debug + Send {
     fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()>;
 }
 
-/// Writes a file of any content, all or nothing: `content` writes it beside its name, and it is renamed at the end.
+/// What a store must expect of a file of any content.
+const WHOLE_BYTES_MAX: u64 = 32 << 30;
+
+/// Writes a file of any content, all or nothing: `content` writes it beside its name, and it is renamed at the end; one
+/// at a URI is sent at the end, or in parts.
 ///
 /// # Errors
 /// `NotFound` where the directory does not exist, `InvalidInput` where the path names no file that can be written,
 /// `Unavailable` where writing fails.
 pub fn write_whole(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let location = Location::parse(path)?;
-    let mut target = location.create(0, false, None)?;
+    let location = Location::parse(path, None)?;
+    let mut target = location.create(0, WHOLE_BYTES_MAX, false, None)?;
     let written = content(&mut Appending(target.as_mut())).and_then(|()| target.finish(&[]));
-    written
-        .map_err(|error| Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", location.name()), error))
+    written.map_err(|error| failed(format!("cannot write {}", location.name()), error))
 }
 
 /// A target as a writer.
@@ -55,45 +62,111 @@ impl Write for Appending<'_> {
     }
 }
 
+/// An error of what is written to, with its own kind where it has one.
+pub(super) fn failed(doing: impl Into<String>, error: io::Error) -> Error {
+    let own = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    let kind = own.map_or(ErrorKind::Unavailable, Error::kind);
+    Error::with_source(kind, doing, error)
+}
+
 /// What an output is called, resolved to where it can be written.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
-    path: PathBuf,
+    name: String,
+    place: Place,
+}
+
+/// Where an output goes.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A local file.
+    Local(PathBuf),
+    /// A server that takes files by PUT.
+    Url(Io, Url),
+    /// An object of a store.
+    Store(Destination),
 }
 
 impl Location {
-    /// The location of a path or URI.
+    /// The location of a path or URI, reached through `io`, or through the shared one.
     ///
     /// # Errors
-    /// `Unsupported` for schemes that are not written to, `InvalidInput` where there is no file name.
-    pub(super) fn parse(path_or_uri: &Path) -> Result<Self> {
-        let path = match path_or_uri.to_str().filter(|text| text.contains("://")) {
-            Some(uri) => local_path(uri)?,
-            None => path_or_uri.to_path_buf(),
+    /// `InvalidInput` where there is no file name, or the URI is none; where a store's settings are wrong.
+    pub(super) fn parse(path_or_uri: &Path, io: Option<&Io>) -> Result<Self> {
+        let io = || io.cloned().map_or_else(Io::shared, Ok);
+        let uri = path_or_uri.to_str().filter(|text| text.contains("://"));
+        let name = uri.map_or_else(|| path_or_uri.display().to_string(), shown);
+        let cannot = |why: &dyn fmt::Display| Error::invalid(format!("cannot write {name}: {why}"));
+        let place = match uri.map(|uri| store::Location::understand(uri).map_err(|why| cannot(&why))).transpose()? {
+            None => Place::Local(path_or_uri.to_path_buf()),
+            Some(store::Location::Path(path)) => Place::Local(path),
+            Some(store::Location::Http(url)) => Place::Url(io()?, url),
+            Some(store::Location::Store(object)) => {
+                let destination = Destination::new(&io()?, &object);
+                Place::Store(destination.map_err(|error| error.context(format!("cannot write {name}")))?)
+            }
         };
-        if path.file_name().is_none() {
-            return Err(Error::invalid(format!("cannot write \"{}\": it names no file", path.display())));
-        }
-        Ok(Self { path })
+        let name = match &place {
+            Place::Local(path) if path.file_name().is_none() => {
+                return Err(Error::invalid(format!("cannot write \"{}\": it names no file", path.display())));
+            }
+            Place::Local(path) => path.display().to_string(),
+            Place::Url(..) | Place::Store(_) => name,
+        };
+        Ok(Self { name, place })
     }
 
-    /// The folder in which it will lie.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The folder for files that wait: that in which the output will lie, or the system's.
     pub(super) fn directory(&self) -> PathBuf {
-        directory_of(&resolve_link(&self.path)).to_path_buf()
+        match &self.place {
+            Place::Local(path) => directory_of(&resolve_link(path)).to_path_buf(),
+            Place::Url(..) | Place::Store(_) => std::env::temp_dir(),
+        }
     }
 
     /// What to call it in messages.
-    pub(super) fn name(&self) -> String {
-        self.path.display().to_string()
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Starts the output, with room for a head of `head_len` bytes. `sync` says whether to wait for the disk at the end.
+    /// The most bytes that are held of a file of at most `bytes_max` behind a head of `head_len` while it is written.
+    pub(super) fn held_bytes(&self, head_len: u64, bytes_max: u64) -> u64 {
+        match self.place {
+            Place::Local(_) | Place::Url(..) => 0,
+            Place::Store(_) => Cut::new(head_len, bytes_max).held_bytes(bytes_max),
+        }
+    }
+
+    /// Starts the output of at most `bytes_max` bytes behind a head of `head_len`. `sync` says whether to wait for the
+    /// disk at the end.
     ///
     /// # Errors
     /// `NotFound` where the directory does not exist, `InvalidInput` where something that is no file has the name,
     /// `Unavailable` where the directory cannot be written.
-    pub(super) fn create(&self, head_len: u64, sync: bool, disk_bytes: Option<u64>) -> Result<Box<dyn Target>> {
-        let path = resolve_link(&self.path);
+    pub(super) fn create(
+        &self,
+        head_len: u64,
+        bytes_max: u64,
+        sync: bool,
+        disk_bytes: Option<u64>,
+    ) -> Result<Box<dyn Target>> {
+        match &self.place {
+            Place::Local(path) => self.create_local(path, head_len, sync, disk_bytes),
+            Place::Url(io, url) => {
+                let waiting = Waiting::new(head_len, io.clone(), url.clone());
+                let doing = || format!("cannot write {}: cannot create a temporary file", self.name);
+                Ok(Box::new(waiting.map_err(|error| failed(doing(), error))?))
+            }
+            Place::Store(to) => Ok(Box::new(Stream::new(to.clone(), Cut::new(head_len, bytes_max)))),
+        }
+    }
+
+    fn create_local(&self, path: &Path, head_len: u64, sync: bool, disk_bytes: Option<u64>) -> Result<Box<dyn Target>> {
+        let path = resolve_link(path);
         let cannot = |why: &str| format!("cannot write {}: {why}", self.name());
         if let Ok(metadata) = fs::metadata(&path)
             && !metadata.is_file()
@@ -126,19 +199,40 @@ impl Location {
     }
 }
 
-/// The path of a `file` URI.
-fn local_path(uri: &str) -> Result<PathBuf> {
-    let parsed = Url::parse(uri).map_err(|e| Error::with_source(ErrorKind::InvalidInput, "the URI is malformed", e))?;
-    if parsed.scheme() == "file" {
-        return parsed
-            .to_file_path()
-            .map_err(|()| Error::invalid(format!("cannot write {uri}: a file URI has an absolute path and no host")));
+/// A file without a name, which is sent to a server when it is complete.
+#[derive(Debug)]
+struct Waiting {
+    disk: BufWriter<File>,
+    io: Io,
+    url: Url,
+}
+
+impl Waiting {
+    fn new(head_len: u64, io: Io, url: Url) -> io::Result<Self> {
+        let mut disk = BufWriter::with_capacity(BUFFER_BYTES, tempfile::tempfile()?);
+        disk.seek(SeekFrom::Start(head_len))?;
+        Ok(Self { disk, io, url })
     }
-    // Without query and user: they may hold credentials.
-    let (scheme, host, path) = (parsed.scheme(), parsed.host_str().unwrap_or_default(), parsed.path());
-    Err(Error::unsupported(format!(
-        "cannot write {scheme}://{host}{path}: only local files can be written: write a file, then upload it"
-    )))
+}
+
+impl Target for Waiting {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.disk.write_all(bytes)
+    }
+
+    fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()> {
+        self.disk.flush()?;
+        self.disk.get_mut().append_file(file, length)
+    }
+
+    fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()> {
+        let Self { mut disk, io, url } = *self;
+        let length = disk.seek(SeekFrom::End(0))?;
+        disk.seek(SeekFrom::Start(0))?;
+        disk.write_all(head)?;
+        let file = disk.into_inner().map_err(io::IntoInnerError::into_error)?;
+        put_file(&io, &url, &file, length.max(head.len() as u64)).map_err(io::Error::other)
+    }
 }
 
 /// The file that a symbolic link leads to, so that the link stays; the path itself where there is none.

@@ -445,7 +445,7 @@ fn a_block_that_comes_twice_or_never_is_a_bug_that_leaves_nothing() {
 }
 
 #[test]
-fn targets_are_local_paths_and_file_uris() {
+fn targets_are_paths_and_uris() {
     let (directory, path) = directory();
     let image = image([1, 1, 4, 4], DType::U8);
     let uri = format!("file://{}", path.to_str().unwrap());
@@ -457,16 +457,16 @@ fn targets_are_local_paths_and_file_uris() {
         assert_eq!(error.kind(), kind);
     };
     check(
-        "https://user:secret@example.com/a/b.tif?sig=secret",
-        ErrorKind::Unsupported,
+        "ftp://user:secret@example.com/b.tif",
+        ErrorKind::InvalidInput,
         expect![
-            "cannot write https://example.com/a/b.tif: only local files can be written: write a file, then upload it"
+            "cannot write ftp://example.com/b.tif: the scheme ftp:// is not known; paths, file://, http(s)://, s3://, gs:// and az:// are"
         ],
     );
     check(
-        "s3://bucket/b.tif",
-        ErrorKind::Unsupported,
-        expect!["cannot write s3://bucket/b.tif: only local files can be written: write a file, then upload it"],
+        "s3://bucket",
+        ErrorKind::InvalidInput,
+        expect!["cannot write s3://bucket: it names a bucket, but no object in it"],
     );
     check("", ErrorKind::InvalidInput, expect![[r#"cannot write "": it names no file"#]]);
     check("..", ErrorKind::InvalidInput, expect![[r#"cannot write "..": it names no file"#]]);

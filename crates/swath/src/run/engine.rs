@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::exec::{Lane, Origin, Step, Target, TaskKind, Tasks, Value, Watch};
+use swath_core::exec::{Lane, Origin, Stage, Step, Target, TaskKind, Tasks, Value, Watch};
 use swath_core::source::Fetched;
 use swath_core::text::bytes;
 use swath_scheduler::{
@@ -46,7 +46,7 @@ pub(crate) struct Planned {
     /// The tasks as a graph, their ids being ranks in `order`.
     graph: Graph,
     order: Order,
-    /// Bytes that are held throughout: pinned chunks that are read, and results.
+    /// Bytes that are held throughout: pinned chunks that are read, results, and what sinks hold.
     held: u64,
 }
 
@@ -56,7 +56,7 @@ impl Planned {
     /// # Errors
     /// `Memory`, naming the stage and the chunk size that would fit.
     pub(super) fn new(run: &Run, tasks: Tasks, results: u64) -> Result<Self> {
-        let held = results + pinned_bytes(&tasks);
+        let held = results + bytes_of_ends(&tasks);
         let (graph, order) = ordered(graph(&tasks), run.memory().saturating_sub(held));
         refuse(run, &tasks, held, order.peak()).inspect_err(spans::refused)?;
         Ok(Self { tasks, graph, order, held })
@@ -103,9 +103,14 @@ pub(crate) fn held_bytes(tasks: &Tasks, limit: u64, workers: usize) -> (u64, u64
     (least, ahead + largest * workers as u64)
 }
 
-/// Bytes pinned by the sources of a run, each source once.
-pub(crate) fn pinned_bytes(tasks: &Tasks) -> u64 {
-    tasks.sources().iter().map(|used| used.pinned_bytes).sum()
+/// Bytes that the sources of a run, each once, and its sinks hold throughout.
+pub(crate) fn bytes_of_ends(tasks: &Tasks) -> u64 {
+    let of_sink = |stage: &Stage| match &stage.target {
+        Target::Sink(sink) => sink.held_bytes(),
+        _ => 0,
+    };
+    let pinned = tasks.sources().iter().map(|used| used.pinned_bytes);
+    pinned.chain(tasks.stages().iter().map(of_sink)).sum()
 }
 
 fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
@@ -127,7 +132,11 @@ fn refuse(run: &Run, tasks: &Tasks, held: u64, peak: SerialPeak) -> Result<()> {
         Target::Reduce { .. } => String::new(),
         Target::Pieces | Target::Pinned => String::from(", or take it in chunks of your size with chunks()"),
     };
-    let pinned = if held > 0 { format!(" ({} of it pinned or result)", bytes(held)) } else { String::new() };
+    let pinned = if held > 0 {
+        format!(" ({} of it pinned, result, or waiting to be sent)", bytes(held))
+    } else {
+        String::new()
+    };
     Err(Error::new(
         ErrorKind::Memory,
         format!(

@@ -19,6 +19,7 @@ pub use swath_scheduler::Cancel;
 pub use threads::Threads;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
@@ -358,13 +359,14 @@ impl Run {
     }
 
     fn write(&self, planned: &Planned, opened: &[Opened]) -> Result<Report> {
+        let started = Instant::now();
         opened.iter().try_for_each(|output| output.sink.begin())?;
         let report = self.execute(planned, |stage, value| match value {
             Value::Encoded(blocks) => blocks.into_iter().try_for_each(|(block, _)| opened[stage].sink.commit(block)),
             _ => Err(Error::new(ErrorKind::Internal, "a sink's tasks give encoded blocks")),
         })?;
-        let sizes = opened.iter().map(|output| output.sink.finish());
-        Ok(Report { output_bytes: sizes.sum::<Result<u64>>()?, ..report })
+        let output_bytes = opened.iter().map(|output| output.sink.finish()).sum::<Result<u64>>()?;
+        Ok(Report { output_bytes, wall: started.elapsed(), ..report })
     }
 
     pub(crate) const fn worker_count(&self) -> usize {
