@@ -8,10 +8,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use swath::prelude::*;
 use swath::{
-    BigTiff, CogOptions, Compression, Detail, GeoTiffOptions, Info, Interleave, LazyRaster, Overlap, Overviews,
+    BigTiff, CogOptions, Compression, Detail, GeoTiffOptions, Info, Interleave, Io, LazyRaster, Overlap, Overviews,
     Predictor, Resampling, Scalar, Sink,
 };
 
+use crate::store::StoreArgs;
 use crate::units::{parse_duration, parse_range, parse_rate, parse_scalar, parse_share, parse_size};
 use crate::{calc, composite, stats};
 
@@ -71,7 +72,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
-    /// Path or URL (http, https, file) of a GeoTIFF.
+    /// Path or URI (http, https, file, s3, gs, az) of a GeoTIFF.
     #[arg(value_name = "URI")]
     pub(crate) uri: String,
     /// Which of its images, counted from 0.
@@ -83,6 +84,8 @@ pub(crate) struct InfoArgs {
     /// Print JSON, whose keys stay the same from version to version.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -96,7 +99,8 @@ pub(crate) struct CalcArgs {
     /// mask in URI.ovr and URI.msk.
     #[arg(value_name = "NAME=URI[@WORD]", required = true, value_parser = calc::Input::parse)]
     pub(crate) inputs: Vec<calc::Input>,
-    /// The GeoTIFF to write; one that exists is replaced when the new one is complete.
+    /// The GeoTIFF to write, a path or a URI (s3://, gs://, az://, http://); one that exists is replaced when the new one
+    /// is complete.
     #[arg(short, long, value_name = "OUT.tif")]
     pub(crate) output: Option<PathBuf>,
     /// The value of pixels that are none, in the file; those that were none by another value get this one.
@@ -111,6 +115,8 @@ pub(crate) struct CalcArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +145,8 @@ pub(crate) struct StatsArgs {
     pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -158,7 +166,8 @@ pub(crate) struct CompositeArgs {
     /// The value of pixels that are none, where the rasters do not name one, or another.
     #[arg(long, value_name = "VALUE", value_parser = parse_scalar, allow_hyphen_values = true)]
     pub(crate) nodata: Option<Scalar>,
-    /// The GeoTIFF to write; one that exists is replaced when the new one is complete.
+    /// The GeoTIFF to write, a path or a URI (s3://, gs://, az://, http://); one that exists is replaced when the new one
+    /// is complete.
     #[arg(short, long, value_name = "OUT.tif")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -167,6 +176,8 @@ pub(crate) struct CompositeArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 fn parse_overlap(text: &str) -> Result<Overlap, String> {
@@ -265,8 +276,8 @@ fn parse_resampling(text: &str) -> Result<Resampling, String> {
 
 impl FormatArgs {
     /// What writes a raster to a file, in this format; with the bands, metadata and colours of `like`.
-    pub(crate) fn sink(&self, raster: &LazyRaster, path: &Path, like: Option<&Info>) -> swath::Result<Sink> {
-        let mut options = self.options();
+    pub(crate) fn sink(&self, raster: &LazyRaster, path: &Path, io: &Io, like: Option<&Info>) -> swath::Result<Sink> {
+        let mut options = self.options().io(io);
         if let Some(info) = like {
             options = options.described_by(info);
         }

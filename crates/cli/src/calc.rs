@@ -11,6 +11,8 @@ mod parse;
 pub(crate) use functions::{Told, overlap};
 pub(crate) use input::Input;
 
+use swath::{Io, OpenOptions};
+
 use crate::args::CalcArgs;
 use crate::failure::Failure;
 use crate::{deliver, run, stats};
@@ -67,7 +69,8 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
         check_raster_options(args)?;
     }
     let run = run::settings(&args.run);
-    let raster = match open(args, &expression)? {
+    let io = args.store.io()?;
+    let raster = match open(&io, args, &expression)? {
         Whole::Raster(raster) => raster,
         Whole::Numbers(numbers) if args.show.explain || args.show.dot.is_some() => {
             return deliver::show(&args.show, &run, &numbers.statistics);
@@ -81,16 +84,10 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
         Some(value) => raster.fill_nodata(value)?.with_nodata(value)?,
         None => raster,
     };
-    let like = args.output.as_ref().and_then(|_| as_it_is(args, &expression)).map(|input| swath::info(&input.uri));
-    deliver::raster(
-        &raster,
-        args.output.as_deref(),
-        run,
-        &args.show,
-        &args.run,
-        &args.format,
-        like.transpose()?.as_ref(),
-    )
+    let like = args.output.as_ref().and_then(|_| as_it_is(args, &expression));
+    let like = like.map(|input| OpenOptions::new().io(&io).info(&input.uri)).transpose()?;
+    let output = deliver::Output { path: args.output.as_deref(), format: &args.format, io: &io, like: like.as_ref() };
+    deliver::raster(&raster, &output, run, &args.show, &args.run)
 }
 
 /// What makes no sense where an expression gives a raster.
@@ -120,12 +117,12 @@ fn parse(args: &CalcArgs) -> Result<ast::Expr, Failure> {
 }
 
 /// What an expression stands for, its files opened.
-fn open(args: &CalcArgs, expression: &ast::Expr) -> Result<Whole, Failure> {
+fn open(io: &Io, args: &CalcArgs, expression: &ast::Expr) -> Result<Whole, Failure> {
     let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
     let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
     let used = evaluate::check_names(expression, &names).map_err(complain)?;
     let inputs = args.inputs.iter().filter(|input| used.contains(&input.name.as_str()));
     let wanted: Vec<_> = inputs.clone().map(Input::wanted).collect();
-    let rasters = inputs.map(|input| input.name.clone()).zip(Input::open_all(&wanted)?).collect();
+    let rasters = inputs.map(|input| input.name.clone()).zip(Input::open_all(io, &wanted)?).collect();
     evaluate::evaluate_whole(expression, &rasters).map_err(complain)
 }

@@ -1,6 +1,6 @@
 //! `swath composite`: rasters of one place at several times as one.
 
-use swath::{Fill, LazyRaster, mosaic};
+use swath::{Fill, Io, LazyRaster, mosaic};
 
 use crate::args::CompositeArgs;
 use crate::calc::Input;
@@ -25,7 +25,8 @@ Examples:
 
 pub(crate) fn run(args: &CompositeArgs) -> Result<(), Failure> {
     check(args)?;
-    let opened = open(args.rasters.iter().chain(&args.classes))?;
+    let io = args.store.io()?;
+    let opened = open(&io, args.rasters.iter().chain(&args.classes))?;
     let (rasters, classes) = opened.split_at(args.rasters.len());
     let mut dates = Vec::with_capacity(rasters.len());
     for (index, raster) in rasters.iter().enumerate() {
@@ -38,15 +39,8 @@ pub(crate) fn run(args: &CompositeArgs) -> Result<(), Failure> {
         });
     }
     let composite = mosaic(dates, args.statistic)?;
-    deliver::raster(
-        &composite,
-        args.output.as_deref(),
-        run::settings(&args.run),
-        &args.show,
-        &args.run,
-        &args.format,
-        None,
-    )
+    let output = deliver::Output { path: args.output.as_deref(), format: &args.format, io: &io, like: None };
+    deliver::raster(&composite, &output, run::settings(&args.run), &args.show, &args.run)
 }
 
 fn check(args: &CompositeArgs) -> Result<(), Failure> {
@@ -61,9 +55,9 @@ fn check(args: &CompositeArgs) -> Result<(), Failure> {
 }
 
 /// All files at once.
-fn open<'a>(uris: impl Iterator<Item = &'a String>) -> Result<Vec<LazyRaster>, Failure> {
+fn open<'a>(io: &Io, uris: impl Iterator<Item = &'a String>) -> Result<Vec<LazyRaster>, Failure> {
     let wanted: Vec<_> = uris.map(|uri| Input::split(uri)).collect::<Result<_, _>>().map_err(Failure::Usage)?;
-    Ok(Input::open_all(&wanted)?)
+    Ok(Input::open_all(io, &wanted)?)
 }
 
 /// The raster with a value for pixels that are none.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use swath::{Detail, DotOptions, Explain, Info, LazyRaster, Run, Sink, Times, Trace};
+use swath::{Detail, DotOptions, Explain, Info, Io, LazyRaster, Run, Sink, Times, Trace};
 
 use crate::args::{FormatArgs, RunArgs, ShowArgs};
 use crate::failure::Failure;
-use crate::{output, progress};
+use crate::{interrupt, output, progress};
 
 /// What makes no sense for a raster that goes to `path`, or nowhere.
 pub(crate) fn check(path: Option<&Path>, show: &ShowArgs, run: &RunArgs) -> Result<(), Failure> {
@@ -20,18 +20,25 @@ pub(crate) fn check(path: Option<&Path>, show: &ShowArgs, run: &RunArgs) -> Resu
     Err(Failure::Usage(message.to_owned()))
 }
 
-/// Writes a raster, or shows what would run. `like` is of a file whose bands it has.
+/// Where a raster goes, and how.
+pub(crate) struct Output<'a> {
+    pub(crate) path: Option<&'a Path>,
+    pub(crate) format: &'a FormatArgs,
+    pub(crate) io: &'a Io,
+    /// Of a file whose bands it has.
+    pub(crate) like: Option<&'a Info>,
+}
+
+/// Writes a raster, or shows what would run.
 pub(crate) fn raster(
     raster: &LazyRaster,
-    path: Option<&Path>,
+    output: &Output<'_>,
     run: Run,
     show_args: &ShowArgs,
     run_args: &RunArgs,
-    format: &FormatArgs,
-    like: Option<&Info>,
 ) -> Result<(), Failure> {
-    let Some(path) = path else { return show(show_args, &run, raster) };
-    let sink = format.sink(raster, path, like)?;
+    let Some(path) = output.path else { return show(show_args, &run, raster) };
+    let sink = output.format.sink(raster, path, output.io, output.like)?;
     if show_args.explain { show(show_args, &run, &sink) } else { write(&sink, run, show_args, run_args) }
 }
 
@@ -54,7 +61,7 @@ fn draw(args: &ShowArgs, run: &Run, what: Explain<'_>, times: Option<Times>) -> 
 fn write(sink: &Sink, run: Run, show: &ShowArgs, args: &RunArgs) -> Result<(), Failure> {
     let trace = Trace::new();
     let is_watched = args.trace.is_some() || show.dot.is_some();
-    let run = if is_watched { run.traced_by(&trace) } else { run };
+    let run = interrupt::cancelling(if is_watched { run.traced_by(&trace) } else { run });
     let written = if args.progress {
         let (run, _bar) = progress::shown(run.clone());
         sink.run(&run)

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use crate::output;
+use swath::ErrorKind;
+
+use crate::{interrupt, output};
 
 /// The end of a command that did not do what it was asked.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// The command line asks for nothing that makes sense, whatever the files hold; exit code 2, as clap's.
     Usage(String),
+    /// An interrupt, after which nothing of the output is left.
+    Interrupted,
     /// Nobody reads standard output any more, as in `swath info … | head -1`; no failure.
     Hushed,
 }
@@ -27,6 +31,7 @@ impl Failure {
         let (message, code) = match self {
             Self::Failed(message) => (message, 1),
             Self::Usage(message) => (message, 2),
+            Self::Interrupted => ("interrupted; nothing was written".to_owned(), interrupt::EXIT_CODE),
             Self::Hushed => return ExitCode::SUCCESS,
         };
         output::note(format_args!("swath: {message}"));
@@ -36,6 +41,9 @@ impl Failure {
 
 impl From<swath::Error> for Failure {
     fn from(error: swath::Error) -> Self {
-        Self::Failed(error.chain())
+        match error.kind() {
+            ErrorKind::Cancelled => Self::Interrupted,
+            _ => Self::Failed(error.chain()),
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::output;
 use crate::table::Table;
 
 pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
-    let info = OpenOptions::new().page(args.page).sidecars(args.sidecars).info(&args.uri)?;
+    let info = OpenOptions::new().io(&args.store.io()?).page(args.page).sidecars(args.sidecars).info(&args.uri)?;
     output::print(&if args.json { json::render(&info) } else { render(&info) })
 }
 

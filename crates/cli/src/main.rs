@@ -11,10 +11,12 @@ mod deliver;
 mod demo;
 mod failure;
 mod info;
+mod interrupt;
 mod output;
 mod progress;
 mod run;
 mod stats;
+mod store;
 mod table;
 mod units;
 

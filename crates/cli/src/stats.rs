@@ -2,13 +2,13 @@
 
 mod json;
 
-use swath::{Bins, Group, Histogram, LazyRaster, LazyStatistics, Run, Scalar, Statistics, Summary, Trace, text};
+use swath::{Bins, Group, Histogram, Io, LazyRaster, LazyStatistics, Run, Scalar, Statistics, Summary, Trace, text};
 
 use crate::args::{RunArgs, StatsArgs};
 use crate::calc::{Input, Told};
 use crate::failure::Failure;
 use crate::table::Table;
-use crate::{output, progress, run};
+use crate::{interrupt, output, progress, run};
 
 pub(crate) const ABOUT: &str = "\
 Print statistics of all pixels of a file, band by band: how many are valid, their least and greatest value, mean and \
@@ -37,11 +37,12 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Failure> {
     if args.histogram.is_some() && !args.quantiles.is_empty() {
         return Err(Failure::Usage("--histogram and --quantiles cannot be asked for at once".to_owned()));
     }
-    let raster = open(&args.uri)?;
+    let io = args.store.io()?;
+    let raster = open(&io, &args.uri)?;
     let run = run::settings(&args.run);
     let mut statistics = raster.statistics()?;
     if let Some(zones) = &args.zones {
-        statistics = statistics.by(&open(zones)?)?;
+        statistics = statistics.by(&open(&io, zones)?)?;
     }
     if !args.quantiles.is_empty() {
         statistics = statistics.value_counts()?;
@@ -61,9 +62,9 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Failure> {
     output::print(&if args.json { json::render(&args.uri, &told, &asked) } else { render(&told, &asked) })
 }
 
-fn open(uri: &str) -> Result<LazyRaster, Failure> {
+fn open(io: &Io, uri: &str) -> Result<LazyRaster, Failure> {
     let wanted = Input::split(uri).map_err(Failure::Usage)?;
-    Ok(Input::open_all(&[wanted])?.swap_remove(0))
+    Ok(Input::open_all(io, &[wanted])?.swap_remove(0))
 }
 
 /// Computes statistics of what is called `name`, as asked for.
@@ -74,7 +75,7 @@ pub(crate) fn compute(
     statistics: &LazyStatistics,
 ) -> Result<Statistics, Failure> {
     let trace = Trace::new();
-    let run = if args.trace.is_some() { run.clone().traced_by(&trace) } else { run.clone() };
+    let run = interrupt::cancelling(if args.trace.is_some() { run.clone().traced_by(&trace) } else { run.clone() });
     let told = if args.progress {
         let (run, _bar) = progress::shown(run);
         run.statistics_with_report(statistics)

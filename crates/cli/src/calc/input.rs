@@ -1,6 +1,6 @@
 //! The inputs on the command line: `NAME=URI[@WORD…]`.
 
-use swath::{LazyRaster, OpenOptions, Overview};
+use swath::{Io, LazyRaster, OpenOptions, Overview};
 
 /// A raster to open, by the name that the expression calls it.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,12 +64,12 @@ impl Input {
     }
 
     /// Opens files: all that are opened in one way at once.
-    pub(crate) fn open_all(wanted: &[(&str, How)]) -> swath::Result<Vec<LazyRaster>> {
+    pub(crate) fn open_all(io: &Io, wanted: &[(&str, How)]) -> swath::Result<Vec<LazyRaster>> {
         let mut opened: Vec<Option<LazyRaster>> = vec![None; wanted.len()];
         while let Some(next) = opened.iter().position(Option::is_none) {
             let how = &wanted[next].1;
             let alike: Vec<_> = (next..wanted.len()).filter(|index| wanted[*index].1 == *how).collect();
-            let rasters = how.open(alike.iter().map(|index| wanted[*index].0))?;
+            let rasters = how.open(io, alike.iter().map(|index| wanted[*index].0))?;
             alike.into_iter().zip(rasters).for_each(|(index, raster)| opened[index] = Some(raster));
         }
         Ok(opened.into_iter().flatten().collect())
@@ -115,8 +115,9 @@ impl How {
         Ok(true)
     }
 
-    fn open<'a>(&self, uris: impl Iterator<Item = &'a str>) -> swath::Result<Vec<LazyRaster>> {
+    fn open<'a>(&self, io: &Io, uris: impl Iterator<Item = &'a str>) -> swath::Result<Vec<LazyRaster>> {
         let options = OpenOptions::new()
+            .io(io)
             .overview(self.overview.clone().unwrap_or_default())
             .page(self.page.unwrap_or(0))
             .sidecars(self.sidecars)
