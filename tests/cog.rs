@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use common::{Random, Served};
 use swath::{
-    CogOptions, Compression, Interleave, LazyRaster, OpenOptions, Overview, Overviews, Report, Resampling, Run,
-    prelude::*,
+    CogOptions, Compression, DType, Fill, Interleave, LazyRaster, OpenOptions, Overflow, Overview, Overviews, Report,
+    Resampling, Run, prelude::*,
 };
 use tempfile::TempDir;
 
@@ -55,6 +55,78 @@ fn the_bytes_are_the_same_for_any_threads_limits_and_chunks() {
         }
         assert!(bytes_of(&raster.persist().unwrap(), options.clone(), &Run::threads(2)) == expected, "persisted");
     }
+}
+
+/// A raster and which of its pixels are valid: none of whole blocks, of pixels by themselves, of an edge.
+fn masked(dtype: DType) -> (LazyRaster, LazyRaster) {
+    let raster = swath::raster([3, 611, 743], |band, y, x| (band * 13 + y / 7 + x / 9) as u8).unwrap();
+    let valid = swath::raster([1, 611, 743], |_, y, x| {
+        y.abs_diff(300) + x.abs_diff(200) > 150 && (y * 31 + x * 17) % 11 != 0 && y < 600
+    });
+    (raster.cast(dtype, Overflow::Saturate).unwrap(), valid.unwrap())
+}
+
+#[test]
+fn masks_are_written_and_what_they_hide_is_left_out_of_overviews() {
+    let dtypes = [DType::U8, DType::I8, DType::U16, DType::I16, DType::U32, DType::F32, DType::F64];
+    for (number, dtype) in dtypes.into_iter().enumerate() {
+        let resampling = Resampling::ALL[number % Resampling::ALL.len()];
+        let (raster, valid) = masked(dtype);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.tif");
+        let options = CogOptions::new().block(64, 64).resampling(resampling).interleave(match number % 2 {
+            0 => Interleave::Pixel,
+            _ => Interleave::Band,
+        });
+        let sink = raster.to_cog_with(&path, options).unwrap().with_mask(&valid).unwrap();
+        sink.run(&Run::threads(2)).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        sink.run(&Run::serial().memory_limit(24 << 20)).unwrap();
+        assert!(fs::read(&path).unwrap() == bytes);
+        let info = swath::info(path.to_str().unwrap()).unwrap();
+        assert!(info.is_cog && info.overviews.len() == 4, "{info:?}");
+        // By way of nodata, whose overviews have tests of their own.
+        let hidden = raster.cast(DType::F64, Overflow::Error).unwrap().with_nodata(f64::NAN).unwrap();
+        let mut expected = hidden.where_(&valid, Fill::Nodata).unwrap();
+        for index in 0..5 {
+            let overview = if index == 0 { Overview::Full } else { Overview::Level(index - 1) };
+            let options = OpenOptions::new().overview(overview);
+            let read = options.open(path.to_str().unwrap()).unwrap();
+            let read_valid = options.valid(path.to_str().unwrap()).unwrap();
+            if index > 0 {
+                let [_, rows, columns] = read.shape()[..] else { panic!("three axes") };
+                expected = expected.downsample([rows, columns], resampling).unwrap();
+            }
+            assert_eq!(read_valid.shape()[..1], [1], "of all bands");
+            let told = expected.band(0).unwrap().valid().unwrap().compute().unwrap();
+            assert_eq!(read_valid.compute().unwrap().data(), told.data(), "{dtype}, level {index}");
+            let apart = (read.cast(DType::F64, Overflow::Error).unwrap() - &expected).abs().unwrap();
+            // Integers are rounded once a level.
+            let limit = if dtype.is_float() { 1e-4 } else { 0.51 * index as f64 };
+            let most = apart.statistics().unwrap().compute().unwrap();
+            let worst =
+                (0..3).filter_map(|band| most.band(band).unwrap().max()).map(|max| max.to_f64()).fold(0.0, f64::max);
+            assert!(worst <= limit, "{dtype} by {resampling}, level {index}: {worst} apart");
+        }
+    }
+}
+
+#[test]
+fn what_can_be_no_mask_is_an_error_before_anything_runs() {
+    let (raster, valid) = masked(DType::U8);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.tif");
+    let told = |raster: &LazyRaster, valid: &LazyRaster| {
+        raster.to_cog(&path).unwrap().with_mask(valid).unwrap_err().to_string()
+    };
+    assert!(told(&raster.with_nodata(0).unwrap(), &valid).contains("a raster with nodata has no mask beside it"));
+    assert!(told(&raster, &raster).contains("a mask is bool and has one band, not u8 and 3 bands"));
+    assert!(told(&raster, &valid.window(0..10, 0..10).unwrap()).starts_with("cannot write a mask"));
+    let wide = raster.cast(DType::U64, Overflow::Error).unwrap();
+    assert!(told(&wide, &valid).contains("masks beside pixels of u64 are not written"));
+    let error = raster.to_geotiff(&path).unwrap().with_mask(&valid).unwrap_err();
+    assert!(error.to_string().contains("use to_cog"), "{error}");
+    assert!(error.place().is_some_and(|place| place.file().ends_with("cog.rs")));
 }
 
 /// The level of a file at `path`, as an array.

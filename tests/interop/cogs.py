@@ -5,7 +5,7 @@
 
 Of a table of codecs, dtypes, counts of bands, block sizes and kinds of rasters, each file must pass `rio cogeo validate
 --strict`, be `LAYOUT=COG` for GDAL, and hold the same pixels at full resolution as its source and at each overview as
-GDAL's COG driver makes of it: nearest and mode equal, means within rounding. Where nodata is left out of it, GDAL weights a
+GDAL's COG driver makes of it: nearest and mode equal, means within rounding. Masks are those of the source, and of GDAL's overviews where these are nearest or means. Where nodata is left out of it, GDAL weights a
 bilinear mean by rows first, and by NaN not at all, nor does its mode know NaN; there, values must lie between those of the
 level above. Wants the packages of requirements.txt;
 SWATH names the command to check, without it, it is built. The last line is `N passed, N failed`.
@@ -32,7 +32,7 @@ from check import cargo
 CODECS = [("none", []), ("deflate", []), ("deflate", ["--level", "9"]), ("deflate", ["--predictor", "1"]), ("lzw", []),
           ("zstd", []), ("zstd", ["--level", "1"])]
 DTYPES = ["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64", "int8", "uint64", "int64"]
-KINDS = ["edges", "pixel", "block", "row", "sparse", "nodata", "nan", "palette", "described"]
+KINDS = ["edges", "pixel", "block", "row", "sparse", "nodata", "nan", "palette", "described", "masked"]
 WAYS = {"nearest": "NEAREST", "average": "AVERAGE", "bilinear": "BILINEAR", "mode": "MODE", "rms": "RMS"}
 
 
@@ -43,6 +43,8 @@ def combinations():
     for kind, dtype in itertools.product(KINDS, DTYPES):
         if kind == "nan" and not dtype.startswith("float") or kind == "palette" and dtype not in ("uint8", "uint16"):
             continue
+        if kind == "masked" and dtype.endswith("int64"):
+            continue
         count = 1 if kind == "palette" else next(bands)
         yield kind, dtype, count, next(blocks), next(codecs), "nearest" if kind in ("palette", "described") else next(ways)
     for codec, dtype in itertools.product(CODECS, DTYPES):
@@ -50,6 +52,8 @@ def combinations():
     for way, dtype, kind in itertools.product(WAYS, ["uint8", "int16", "uint32", "float32"], ["edges", "nodata", "nan"]):
         if kind != "nan" or dtype == "float32":
             yield kind, dtype, next(bands), 128, next(codecs), way
+    for way, dtype in itertools.product(WAYS, ["uint8", "int16", "float32"]):
+        yield "masked", dtype, next(bands), next(blocks), next(codecs), way
     for count, block in itertools.product([1, 2, 3, 4, 7, 13], [128, 256, 512, 1024]):
         yield "edges", "uint8", count, block, next(codecs), "nearest"
 
@@ -131,9 +135,13 @@ class Checker:
             if kind in ("palette", "described"):
                 describe(file, kind, rng)
             file.write(pixels)
+            if kind == "masked":
+                # In the file itself, by the setting below.
+                file.write_mask(self.mask(pixels.shape[1:], rng))
         command = [self.swath, "calc", "x", f"x={source}", "-o", out, "--cog", "--quiet", "--threads", "2", "--interleave", "pixel",
                    "--compress", codec, *options, "--blocksize", str(block), "--resampling", way]
         command += ["--sparse"] if kind == "sparse" else []
+        command += [f"v={source}@valid", "--mask", "v"] if kind == "masked" else []
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, done.stdout
         is_valid, errors, warned = cog_validate(out, strict=True, quiet=True)
@@ -146,6 +154,8 @@ class Checker:
             assert ours.nodata == nodata or np.isnan(ours.nodata) and np.isnan(nodata)
             assert ours.block_shapes[0] == (block, block)
             np.testing.assert_array_equal(ours.read(), pixels)
+            mask = theirs.dataset_mask() > 0
+            np.testing.assert_array_equal(ours.dataset_mask() > 0, mask)
             levels = len(ours.overviews(1))
             for what in ("descriptions", "scales", "offsets", "units", "colorinterp"):
                 assert getattr(ours, what) == getattr(theirs, what), f"{what} {getattr(ours, what)}, not {getattr(theirs, what)}"
@@ -160,12 +170,28 @@ class Checker:
         for level in range(levels):
             with rasterio.open(out, overview_level=level) as a, rasterio.open(peer, overview_level=level) as b:
                 ours, theirs = a.read(), b.read()
+                if kind == "masked":
+                    valid = a.dataset_mask() > 0
+                    if way in ("nearest", "average"):
+                        np.testing.assert_array_equal(valid, b.dataset_mask() > 0)
+                    both = valid & (b.dataset_mask() > 0)
+                    ours, theirs = ours[:, both], theirs[:, both]
             assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
-            if not (way == "bilinear" and nodata is not None or way == "mode" and kind == "nan"):
+            hides = nodata is not None or kind == "masked"
+            # Beside a mask, GDAL's modes are of other pixels, too.
+            is_other = way == "bilinear" and hides or way == "mode" and kind in ("nan", "masked")
+            if not is_other:
                 self.same(ours, theirs, nodata, way, level)
             if nodata is not None:
                 self.no_bleeding(above, ours, nodata)
+            if kind == "masked":
+                self.no_bleeding(pixels[:, mask][None], ours, None)
             above = ours
+
+    @staticmethod
+    def mask(shape, rng):
+        y, x = np.mgrid[:shape[0], :shape[1]]
+        return (np.hypot(y - shape[0] / 2, x - shape[1] / 3) > min(shape) / 4) & (rng.random(shape) > 0.1)
 
     @staticmethod
     def told(file, band):
@@ -190,7 +216,8 @@ class Checker:
     @staticmethod
     def no_bleeding(above, below, nodata):
         """What is valid lies between the least and the greatest valid pixel of the level above."""
-        valid = [~np.isnan(x) if np.isnan(nodata) else x != nodata for x in (above, below)]
+        of = lambda x: np.ones(x.shape, bool) if nodata is None else ~np.isnan(x) if np.isnan(nodata) else x != nodata
+        valid = [of(above), of(below)]
         if valid[1].any():
             low, high = float(above[valid[0]].min()), float(above[valid[0]].max())
             # A root of mean squares is no mean of what is negative.
@@ -204,6 +231,7 @@ def main():
     p.add_argument("--only", metavar="TEXT", help="only what has this in its name; its files are kept")
     checker = Checker(p.parse_args())
     warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    os.environ["GDAL_TIFF_INTERNAL_MASK"] = "YES"
     with ThreadPoolExecutor(2) as pool:
         results = [result for result in pool.map(checker.check, enumerate(combinations())) if result is not None]
     for (way, kind), worst in sorted(checker.worst.items()):

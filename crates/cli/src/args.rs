@@ -106,6 +106,10 @@ pub(crate) struct CalcArgs {
     /// The value of pixels that are none, in the file; those that were none by another value get this one.
     #[arg(long, value_name = "VALUE", value_parser = parse_scalar, allow_hyphen_values = true)]
     pub(crate) nodata: Option<Scalar>,
+    /// Which pixels are valid, as an expression that gives one band of bool, such as v of v=in.tif@valid: a COG then has a
+    /// mask inside.
+    #[arg(long, value_name = "EXPR", requires = "cog", conflicts_with = "nodata")]
+    pub(crate) mask: Option<String>,
     /// Print numbers as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -276,7 +280,14 @@ fn parse_resampling(text: &str) -> Result<Resampling, String> {
 
 impl FormatArgs {
     /// What writes a raster to a file, in this format; with the bands, metadata and colours of `like`.
-    pub(crate) fn sink(&self, raster: &LazyRaster, path: &Path, io: &Io, like: Option<&Info>) -> swath::Result<Sink> {
+    pub(crate) fn sink(
+        &self,
+        raster: &LazyRaster,
+        path: &Path,
+        io: &Io,
+        like: Option<&Info>,
+        mask: Option<&LazyRaster>,
+    ) -> swath::Result<Sink> {
         let mut options = self.options().io(io);
         if let Some(info) = like {
             options = options.described_by(info);
@@ -288,7 +299,8 @@ impl FormatArgs {
         if let Some(resampling) = self.resampling {
             options = options.resampling(resampling);
         }
-        raster.to_cog_with(path, options)
+        let sink = raster.to_cog_with(path, options)?;
+        mask.map_or(Ok(sink.clone()), |valid| sink.with_mask(valid))
     }
 
     fn options(&self) -> GeoTiffOptions {

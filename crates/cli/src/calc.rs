@@ -60,7 +60,8 @@ pub(crate) fn help() -> String {
 }
 
 pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
-    let expression = parse(args)?;
+    let expression = parse(args, &args.expression)?;
+    let mask = args.mask.as_ref().map(|text| Ok::<_, Failure>((text, parse(args, text)?))).transpose()?;
     let gives_numbers = evaluate::gives_numbers(&expression);
     if gives_numbers && args.output.is_some() {
         return Err(Failure::Usage("this gives numbers, which are printed: leave out -o".to_owned()));
@@ -70,7 +71,12 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
     }
     let run = run::settings(&args.run);
     let io = args.store.io()?;
-    let raster = match open(&io, args, &expression)? {
+    let opened = open(&io, args, [&expression].into_iter().chain(mask.as_ref().map(|(_, mask)| mask)))?;
+    let mask =
+        mask.map(|(text, mask)| evaluate::evaluate(&mask, &opened).map_err(|complaint| complaint.into_failure(text)));
+    let mask = mask.transpose()?;
+    let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
+    let raster = match evaluate::evaluate_whole(&expression, &opened).map_err(complain)? {
         Whole::Raster(raster) => raster,
         Whole::Numbers(numbers) if args.show.explain || args.show.dot.is_some() => {
             return deliver::show(&args.show, &run, &numbers.statistics);
@@ -86,7 +92,8 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
     };
     let like = args.output.as_ref().and_then(|_| as_it_is(args, &expression));
     let like = like.map(|input| OpenOptions::new().io(&io).info(&input.uri)).transpose()?;
-    let output = deliver::Output { path: args.output.as_deref(), format: &args.format, io: &io, like: like.as_ref() };
+    let (path, like, mask) = (args.output.as_deref(), like.as_ref(), mask.as_ref());
+    let output = deliver::Output { path, format: &args.format, io: &io, like, mask };
     deliver::raster(&raster, &output, run, &args.show, &args.run)
 }
 
@@ -105,24 +112,29 @@ fn as_it_is<'a>(args: &'a CalcArgs, expression: &ast::Expr) -> Option<&'a Input>
 }
 
 /// What the text alone says wrong is told before any file is opened.
-fn parse(args: &CalcArgs) -> Result<ast::Expr, Failure> {
+fn parse(args: &CalcArgs, text: &str) -> Result<ast::Expr, Failure> {
     let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
         return Err(Failure::Usage(format!("the input {twice} is given twice")));
     }
-    let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
-    let expression = parse::parse(&args.expression).map_err(complain)?;
+    let complain = |complaint: complaint::Complaint| complaint.into_failure(text);
+    let expression = parse::parse(text).map_err(complain)?;
     evaluate::check_names(&expression, &names).map_err(complain)?;
     Ok(expression)
 }
 
-/// What an expression stands for, its files opened.
-fn open(io: &Io, args: &CalcArgs, expression: &ast::Expr) -> Result<Whole, Failure> {
-    let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
+/// The files that expressions name, by their names.
+fn open<'a>(
+    io: &Io,
+    args: &CalcArgs,
+    expressions: impl Iterator<Item = &'a ast::Expr>,
+) -> Result<evaluate::Inputs, Failure> {
     let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
-    let used = evaluate::check_names(expression, &names).map_err(complain)?;
+    let mut used = Vec::new();
+    for expression in expressions {
+        used.extend(evaluate::check_names(expression, &names).map_err(|complaint| complaint.into_failure(""))?);
+    }
     let inputs = args.inputs.iter().filter(|input| used.contains(&input.name.as_str()));
     let wanted: Vec<_> = inputs.clone().map(Input::wanted).collect();
-    let rasters = inputs.map(|input| input.name.clone()).zip(Input::open_all(io, &wanted)?).collect();
-    evaluate::evaluate_whole(expression, &rasters).map_err(complain)
+    Ok(inputs.map(|input| input.name.clone()).zip(Input::open_all(io, &wanted)?).collect())
 }

@@ -39,7 +39,8 @@ pub(crate) fn run(args: &CompositeArgs) -> Result<(), Failure> {
         });
     }
     let composite = mosaic(dates, args.statistic)?;
-    let output = deliver::Output { path: args.output.as_deref(), format: &args.format, io: &io, like: None };
+    let output =
+        deliver::Output { path: args.output.as_deref(), format: &args.format, io: &io, like: None, mask: None };
     deliver::raster(&composite, &output, run::settings(&args.run), &args.show, &args.run)
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Output<'a> {
     pub(crate) io: &'a Io,
     /// Of a file whose bands it has.
     pub(crate) like: Option<&'a Info>,
+    /// Which of its pixels are valid, if the file is to tell it by a mask.
+    pub(crate) mask: Option<&'a LazyRaster>,
 }
 
 /// Writes a raster, or shows what would run.
@@ -38,7 +40,7 @@ pub(crate) fn raster(
     run_args: &RunArgs,
 ) -> Result<(), Failure> {
     let Some(path) = output.path else { return show(show_args, &run, raster) };
-    let sink = output.format.sink(raster, path, output.io, output.like)?;
+    let sink = output.format.sink(raster, path, output.io, output.like, output.mask)?;
     if show_args.explain { show(show_args, &run, &sink) } else { write(&sink, run, show_args, run_args) }
 }
 

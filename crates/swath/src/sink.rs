@@ -1,10 +1,12 @@
 //! What is to be written: a value that can be explained, drawn and run.
 
+mod masked;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use swath_core::error::{Error, Result};
+use swath_core::error::{Error, Result, located};
 use swath_core::exec::{Job, Target, source_layout};
 use swath_core::expr::LazyRaster;
 use swath_core::plan::dot::DotOptions;
@@ -30,8 +32,8 @@ pub struct Sink {
 enum SinkTarget {
     /// The file of the sink's name.
     GeoTiff(GeoTiffOptions),
-    /// That, with overviews.
-    Cog(CogOptions),
+    /// That, with overviews, and with a mask if that is said.
+    Cog(CogOptions, Option<LazyRaster>),
     Own(Arc<OpenSink>),
 }
 
@@ -43,7 +45,7 @@ impl fmt::Debug for Sink {
         told.field("raster", &self.raster).field("name", &self.name);
         match &self.target {
             SinkTarget::GeoTiff(options) => told.field("options", options).finish(),
-            SinkTarget::Cog(options) => told.field("options", options).finish(),
+            SinkTarget::Cog(options, mask) => told.field("options", options).field("mask", mask).finish(),
             SinkTarget::Own(_) => told.finish_non_exhaustive(),
         }
     }
@@ -55,7 +57,7 @@ impl Sink {
     }
 
     pub(crate) fn cog(raster: &LazyRaster, path: &Path, options: CogOptions) -> Result<Self> {
-        Self::file(raster, path, SinkTarget::Cog(options))
+        Self::file(raster, path, SinkTarget::Cog(options, None))
     }
 
     fn file(raster: &LazyRaster, path: &Path, target: SinkTarget) -> Result<Self> {
@@ -80,6 +82,38 @@ impl Sink {
             )));
         }
         Ok(Self { raster: raster.clone(), name, target: SinkTarget::Own(open) })
+    }
+
+    /// With a mask inside: `valid` says which pixels are valid, as bool of one band on the raster's grid, and goes into the
+    /// file as a bit for each. Pixels that are not are left out of overviews, and one of an overview is valid where any of
+    /// those that it covers is (by the resampling: nearest takes one).
+    ///
+    /// ```
+    /// use swath::prelude::*;
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("out.tif");
+    /// let raster = swath::raster([3, 1200, 1000], |band, y, x| (band + y + x) as u16)?;
+    /// let valid = swath::raster([1, 1200, 1000], |_, y, x| x + y > 700)?;
+    /// raster.to_cog(&path)?.with_mask(&valid)?.run(&swath::Run::threads(2))?;
+    /// let read = swath::OpenOptions::new().valid(path.to_str().unwrap())?.compute()?;
+    /// assert_eq!(read.data(), valid.compute()?.data());
+    /// # Ok::<(), swath::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` where the sink is no COG, where the raster has nodata, which says the same, or where `valid` is not
+    /// bool, of one band and on the raster's grid; `Unsupported` for pixels of 64-bit integers and bool.
+    #[track_caller]
+    pub fn with_mask(&self, valid: &LazyRaster) -> Result<Self> {
+        located(|| {
+            masked::check(&self.raster, valid)?;
+            let SinkTarget::Cog(options, _) = &self.target else {
+                return Err(Error::invalid("masks are written into COGs only: use to_cog"));
+            };
+            let target = SinkTarget::Cog(options.clone().mask(true), Some(valid.clone()));
+            Ok(Self { target, ..self.clone() })
+        })
     }
 
     /// The raster that it writes.
@@ -126,27 +160,33 @@ impl Sink {
         Job::new(&targets(&self.open()?))
     }
 
+    /// Each level from the one before; the first is the raster itself.
+    fn levels(raster: &LazyRaster, cog: &CogSink) -> Result<Vec<Opened>> {
+        let mut raster = raster.clone();
+        let mut all = Vec::with_capacity(cog.levels().len());
+        for level in cog.levels() {
+            raster = raster.downsample(level.size(), cog.resampling())?;
+            all.push(Opened::new(&raster, Arc::clone(level) as _));
+        }
+        Ok(all)
+    }
+
     /// Targets that nothing was written to.
     pub(crate) fn open(&self) -> Result<Vec<Opened>> {
-        let opened = |raster: &LazyRaster, sink| Opened { raster: raster.clone(), sink };
         match &self.target {
             SinkTarget::GeoTiff(options) => {
                 let layout = source_layout(&self.raster)?;
                 let sink = GeoTiffSink::new(&self.name, self.raster.meta()?, layout, options.clone())?;
-                Ok(vec![opened(&self.raster, Arc::new(sink))])
+                Ok(vec![Opened::new(&self.raster, Arc::new(sink))])
             }
-            SinkTarget::Cog(options) => {
+            SinkTarget::Cog(options, mask) => {
                 let cog = CogSink::new(&self.name, self.raster.meta()?, source_layout(&self.raster)?, options)?;
-                let mut raster = self.raster.clone();
-                let mut all = Vec::with_capacity(cog.levels().len());
-                for level in cog.levels() {
-                    // Each from the one before; the first is the raster itself.
-                    raster = raster.downsample(level.size(), cog.resampling())?;
-                    all.push(opened(&raster, Arc::clone(level) as _));
+                match mask {
+                    None => Self::levels(&self.raster, &cog),
+                    Some(valid) => masked::levels(&self.raster, valid, &cog),
                 }
-                Ok(all)
             }
-            SinkTarget::Own(open) => Ok(vec![opened(&self.raster, open()?)]),
+            SinkTarget::Own(open) => Ok(vec![Opened::new(&self.raster, open()?)]),
         }
     }
 }
@@ -155,6 +195,12 @@ impl Sink {
 pub(crate) struct Opened {
     raster: LazyRaster,
     pub(crate) sink: Arc<dyn ChunkSink>,
+}
+
+impl Opened {
+    fn new(raster: &LazyRaster, sink: Arc<dyn ChunkSink>) -> Self {
+        Self { raster: raster.clone(), sink }
+    }
 }
 
 /// What a run of these computes.

@@ -38,13 +38,20 @@ impl BlockEncoder {
     /// `Internal` where the codec fails.
     pub(super) fn encode(&mut self, format: &Format, chunk: &Chunk) -> Result<Bytes> {
         self.packed.resize(format.block_bytes(), 0);
-        for_dtype!(Buffer, chunk.data(), pixels => pack(pixels, chunk.shape(), format, &mut self.packed, &mut self.row));
+        match chunk.data().as_slice::<bool>() {
+            Some(pixels) if format.is_mask => pack_bits(pixels, chunk.shape(), format.block.1, &mut self.packed),
+            _ => self.pack_samples(format, chunk),
+        }
         if format.compression == Compression::None {
             return Ok(Bytes::from(std::mem::take(&mut self.packed)));
         }
         let compressed = self.encoder.compress(format.compression, format.level, &self.packed, &mut self.compressed)?;
         // A copy of the exact size: what waits to be committed holds no more than it must.
         Ok(Bytes::copy_from_slice(compressed))
+    }
+
+    fn pack_samples(&mut self, format: &Format, chunk: &Chunk) {
+        for_dtype!(Buffer, chunk.data(), pixels => pack(pixels, chunk.shape(), format, &mut self.packed, &mut self.row));
     }
 
     /// Whether its memory went away with the last block.
@@ -112,6 +119,19 @@ fn pack<T: Sample<N>, const N: usize>(
         repeat_into(&inside[inside.len() - pixel_len..], outside);
         if format.predictor != Predictor::None {
             apply(format.predictor, N, bands, &row.samples, out, &mut row.scratch);
+        }
+    }
+    let (inside, outside) = block.split_at_mut(rows * row_len);
+    repeat_into(&inside[inside.len() - row_len..], outside);
+}
+
+/// Writes the pixels of a mask to a whole block, eight to a byte, the first in its highest bit.
+fn pack_bits(pixels: &[bool], [.., rows, columns]: [usize; 4], block_columns: usize, block: &mut [u8]) {
+    let row_len = block_columns / 8;
+    for (pixels, out) in pixels.chunks_exact(columns).zip(block.chunks_exact_mut(row_len)) {
+        for (x, out) in out.iter_mut().enumerate() {
+            let bit = |at: usize| u8::from(pixels[(8 * x + at).min(columns - 1)]) << (7 - at);
+            *out = (0..8).map(bit).sum();
         }
     }
     let (inside, outside) = block.split_at_mut(rows * row_len);
@@ -206,6 +226,20 @@ mod tests {
             let chunk = |rows, columns| Chunk::filled([1, 3, rows, columns], dtype, value);
             assert_eq!(encoded(&chunk(16, 16), &options), encoded(&chunk(5, 1), &options), "{dtype}");
         }
+    }
+
+    #[test]
+    fn a_mask_is_written_as_bits() {
+        let meta = Meta::new(Dims::BYX, [1, 1, 2, 10], DType::Bool);
+        let plain = GeoTiffOptions::new().block(16, 16);
+        let format =
+            Format { compression: Compression::None, ..Format::resolve(&meta, None, &plain.file).unwrap().of_mask() };
+        let pixels: Vec<_> = (0..20).map(|at| at % 3 == 0).collect();
+        let bytes = BlockEncoder::default().encode(&format, &Chunk::new([1, 1, 2, 10], Buffer::Bool(pixels))).unwrap();
+        assert_eq!(bytes.len(), 32);
+        // The last pixel of a row is repeated, and so is the last row.
+        assert_eq!(bytes[..4], [0b1001_0010, 0b0111_1111, 0b0010_0100, 0b1000_0000]);
+        assert!((2..16).all(|y| bytes[2 * y..][..2] == bytes[2..4]));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::assembly::{Assembly, Spooled};
 use super::directory::Head;
 use super::format::Format;
 use super::ghost;
-use super::header;
+use super::header::{self, ImageSpec};
 use super::image::Image;
 use super::options::{CogOptions, Overviews};
 use super::parted::{PartPlan, Parted};
@@ -29,7 +29,7 @@ use super::state::State;
 use super::target::{Location, Place, failed};
 use crate::codec::encode;
 
-/// The sinks of a Cloud-Optimized GeoTIFF: the raster's, and one for each overview.
+/// The sinks of a Cloud-Optimized GeoTIFF: the raster's, one for each overview, and as many for masks if there are any.
 ///
 /// All of them must be begun and, after their blocks were committed, finished, in any order; the file appears when the last
 /// is. Until then there is a temporary file beside it, as of a [`GeoTiffSink`](super::GeoTiffSink), and files without a
@@ -37,16 +37,17 @@ use crate::codec::encode;
 #[derive(Debug)]
 pub struct CogSink {
     levels: Vec<Arc<CogLevel>>,
+    masks: Vec<Arc<CogLevel>>,
     resampling: Resampling,
 }
 
-/// The raster of a COG, or an overview: a [`ChunkSink`].
+/// The raster of a COG, an overview, or the mask of one of them: a [`ChunkSink`].
 #[derive(Debug)]
 pub struct CogLevel {
     file: Arc<CogFile>,
     image: Image,
-    /// 0 for the raster.
-    level: usize,
+    /// Of the file's images: the raster, its mask if there is one, and so on for each overview.
+    number: usize,
     about: String,
 }
 
@@ -54,10 +55,8 @@ pub struct CogLevel {
 struct CogFile {
     location: Location,
     head: Head,
-    /// Blocks of each level.
-    counts: Vec<usize>,
-    /// The most bytes of a block, with what stands around it.
-    block_bytes_max: u64,
+    /// Of each image, the count of blocks, and the most bytes of one with what stands around it.
+    blocks: Vec<(usize, u64)>,
     /// How it goes to a store, if it does so without waiting on the disk.
     parts: Option<PartPlan>,
     sync: bool,
@@ -97,46 +96,62 @@ impl CogSink {
         let sizes = sizes(meta, &format, options.overviews);
         let metas: Vec<_> =
             std::iter::once(meta.clone()).chain(sizes.into_iter().map(|size| reduced(meta, size))).collect();
-        let head =
-            header::cog_head(&metas, &format, &options.file.description, options.file.big_tiff).map_err(cannot)?;
-        let counts: Vec<_> = metas.iter().map(|meta| format.blocks(meta).len()).collect();
-        let block_bytes_max =
-            encode::bound(format.compression, format.block_bytes()) as u64 + ghost::LEADER_LEN + ghost::TRAILER_LEN;
+        let count = metas.len() - 1;
+        let spec = |(level, meta): (usize, Meta)| {
+            let mask = options.mask.then(|| ImageSpec { meta: of_mask(&meta), format: format.of_mask(), level });
+            std::iter::once(ImageSpec { meta, format, level }).chain(mask)
+        };
+        let specs: Vec<_> = metas.into_iter().enumerate().flat_map(spec).collect();
+        let head = header::cog_head(&specs, &options.file.description, options.file.big_tiff).map_err(cannot)?;
+        let around = ghost::LEADER_LEN + ghost::TRAILER_LEN;
+        let bound = |format: &Format| encode::bound(format.compression, format.block_bytes()) as u64 + around;
+        let blocks: Vec<_> = specs.iter().map(|spec| (spec.block_count(), bound(&spec.format))).collect();
         // Blocks that come band by band at each place cannot be sent before they are put in order.
         let is_streamed = matches!(location.place(), Place::Store(_)) && format.bands_per_block() == format.bands;
-        let parts = is_streamed.then(|| PartPlan::new(&counts, block_bytes_max, head.len()));
+        let parts = is_streamed.then(|| PartPlan::new(&blocks, head.len()));
         let file = Arc::new(CogFile {
             location,
             head,
-            counts,
-            block_bytes_max,
+            blocks,
             parts,
             sync: options.file.sync,
             disk_bytes: OnceLock::new(),
             state: Mutex::new(State::Ready),
         });
-        let count = metas.len() - 1;
-        let level = |(level, meta): (usize, &Meta)| {
+        let image = |(number, spec): (usize, &ImageSpec)| {
+            let ImageSpec { meta, format, level } = spec;
             let [.., rows, columns] = meta.shape;
             let kind = if file.head.is_big() { "COG, BigTIFF" } else { "COG" };
-            let (name, about) = match level {
-                0 if count == 0 => (name.clone(), format!("{kind}, {format}, no overviews")),
-                0 => (name.clone(), format!("{kind}, {format}, {} by {resampling}", counted(count as u64, "overview"))),
-                _ => (
+            let (called, about) = match (level, format.is_mask) {
+                (0, false) if count == 0 => (name.clone(), format!("{kind}, {format}, no overviews")),
+                (0, false) => {
+                    (name.clone(), format!("{kind}, {format}, {} by {resampling}", counted(count as u64, "overview")))
+                }
+                (0, true) => (format!("the mask of {name}"), format!("mask, {format}")),
+                (_, false) => (
                     format!("overview {level} of {name}"),
                     format!("overview {level} of {count}, {rows} × {columns} by {resampling}"),
                 ),
+                (_, true) => {
+                    (format!("the mask of overview {level} of {name}"), format!("mask of overview {level} of {count}"))
+                }
             };
-            let image = Image::new(name, meta, format, options.file.sparse);
-            Arc::new(CogLevel { file: Arc::clone(&file), image, level, about })
+            let image = Image::new(called, meta, *format, options.file.sparse);
+            Arc::new(CogLevel { file: Arc::clone(&file), image, number, about })
         };
-        let levels = metas.iter().enumerate().map(level).collect();
-        Ok(Self { levels, resampling })
+        let (masks, levels) = specs.iter().enumerate().map(image).partition(|image| image.is_mask());
+        Ok(Self { levels, masks, resampling })
     }
 
     /// The raster's sink, then those of the overviews, each smaller than the one before.
     pub fn levels(&self) -> &[Arc<CogLevel>] {
         &self.levels
+    }
+
+    /// The sinks of the masks of the [`levels`](Self::levels), in the same order, if [`CogOptions::mask`] asks for them: of
+    /// one band of bool, true where all bands of the level are valid.
+    pub fn masks(&self) -> &[Arc<CogLevel>] {
+        &self.masks
     }
 
     /// How each overview is to be made of the level before.
@@ -183,23 +198,39 @@ fn reduced(meta: &Meta, [rows, columns]: [usize; 2]) -> Meta {
     Meta { shape: [times, bands, rows, columns], grid, ..meta.clone() }
 }
 
+/// What is known of the mask of a level.
+fn of_mask(meta: &Meta) -> Meta {
+    let [_, _, rows, columns] = meta.shape;
+    Meta { grid: meta.grid.clone(), ..Meta::new(meta.dims, [1, 1, rows, columns], DType::Bool) }
+}
+
 impl CogFile {
+    fn bytes_max(&self) -> u64 {
+        self.blocks.iter().map(|(count, bytes_max)| *count as u64 * bytes_max).sum()
+    }
+
+    fn counts(&self) -> impl Iterator<Item = usize> {
+        self.blocks.iter().map(|(count, _)| *count)
+    }
+
     /// Creates what takes the blocks.
     fn create(&self) -> Result<Writing> {
         let name = self.location.name();
         let assembly: Box<dyn Assembly> = match (self.location.place(), &self.parts) {
-            (Place::Store(to), Some(plan)) => Box::new(Parted::new(to.clone(), &self.counts, plan)),
+            (Place::Store(to), Some(plan)) => {
+                let counts: Vec<_> = self.counts().collect();
+                Box::new(Parted::new(to.clone(), &counts, plan))
+            }
             _ => {
-                let bytes_max = self.block_bytes_max * self.counts.iter().sum::<usize>() as u64;
-                let target =
-                    self.location.create(self.head.len(), bytes_max, self.sync, self.disk_bytes.get().copied())?;
+                let disk_bytes = self.disk_bytes.get().copied();
+                let target = self.location.create(self.head.len(), self.bytes_max(), self.sync, disk_bytes)?;
                 let directory = self.location.directory();
-                let spooled = Spooled::new(target, &directory, self.counts.iter().copied());
+                let spooled = Spooled::new(target, &directory, self.counts());
                 let doing = || format!("cannot write {name}: cannot create a file in {}", directory.display());
                 Box::new(spooled.map_err(|error| failed(doing(), error))?)
             }
         };
-        let none = vec![false; self.counts.len()];
+        let none = vec![false; self.blocks.len()];
         Ok(Writing { assembly, begun: none.clone(), finished: none })
     }
 
@@ -217,6 +248,11 @@ impl CogLevel {
         [rows, columns]
     }
 
+    /// Whether it is a mask.
+    pub const fn is_mask(&self) -> bool {
+        self.image.format().is_mask
+    }
+
     /// Shape and encoding of the blocks.
     pub const fn format(&self) -> &Format {
         self.image.format()
@@ -225,7 +261,7 @@ impl CogLevel {
     /// Puts a block into its spool.
     fn append(&self, writing: &mut Writing, encoded: &Encoded) -> Result<()> {
         let block = encoded.block;
-        if !writing.assembly.takes(self.level, block) {
+        if !writing.assembly.takes(self.number, block) {
             let blocks = self.image.blocks().len();
             return Err(self
                 .image
@@ -239,7 +275,7 @@ impl CogLevel {
             true => &[],
             false => &[&leader, &encoded.bytes, &trailer],
         };
-        writing.assembly.append(self.level, block, parts).map_err(|error| {
+        writing.assembly.append(self.number, block, parts).map_err(|error| {
             failed(format!("cannot write {} of {}", self.image.block_name(block), self.image.name()), error)
         })?;
         let end = self.file.head.len() + writing.assembly.len();
@@ -269,7 +305,7 @@ impl ChunkSink for CogLevel {
             *state = State::Writing(self.file.create()?);
         }
         let refuse = |why| self.image.internal(why);
-        state.step("begin", refuse, |writing| match std::mem::replace(&mut writing.begun[self.level], true) {
+        state.step("begin", refuse, |writing| match std::mem::replace(&mut writing.begun[self.number], true) {
             true => Err(self.image.internal("a second begin")),
             false => Ok(()),
         })
@@ -302,10 +338,10 @@ impl ChunkSink for CogLevel {
         let mut state = self.file.state.lock();
         let refuse = |why| self.image.internal(why);
         let are_all = state.step("finish", refuse, |writing| {
-            if !writing.assembly.is_complete(self.level) {
+            if !writing.assembly.is_complete(self.number) {
                 return Err(self.image.internal("not all blocks"));
             }
-            writing.finished[self.level] = true;
+            writing.finished[self.number] = true;
             Ok(writing.finished.iter().all(|finished| *finished))
         })?;
         if are_all { state.finish(refuse, |writing| self.file.complete(writing)) } else { Ok(0) }
@@ -322,12 +358,9 @@ impl ChunkSink for CogLevel {
 
     fn held_bytes(&self) -> u64 {
         match &self.file.parts {
-            Some(plan) => plan.held_bytes(self.level),
-            None if self.level > 0 => 0,
-            None => {
-                let bytes_max = self.file.block_bytes_max * self.file.counts.iter().sum::<usize>() as u64;
-                self.file.location.held_bytes(self.file.head.len(), bytes_max)
-            }
+            Some(plan) => plan.held_bytes(self.number),
+            None if self.number > 0 => 0,
+            None => self.file.location.held_bytes(self.file.head.len(), self.file.bytes_max()),
         }
     }
 

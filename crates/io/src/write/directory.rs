@@ -67,11 +67,6 @@ impl Head {
         self.big
     }
 
-    /// Count of the blocks of each image.
-    pub(super) fn block_counts(&self) -> impl Iterator<Item = usize> {
-        self.directories.iter().map(|directory| directory.block_count)
-    }
-
     /// Bytes that stand around each block.
     pub(super) const fn block_overhead(&self) -> u64 {
         if self.ghost.is_empty() { 0 } else { ghost::LEADER_LEN + ghost::TRAILER_LEN }

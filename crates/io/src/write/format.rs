@@ -39,8 +39,10 @@ pub struct Format {
     pub interleave: Interleave,
     /// Count of bands.
     pub bands: usize,
-    /// Type of the pixels; bool is written as u8.
+    /// Type of the pixels; bool is written as u8, and as bits in a mask.
     pub dtype: DType,
+    /// Whether it is that of a mask: a bit for each pixel.
+    pub is_mask: bool,
 }
 
 impl Format {
@@ -70,6 +72,7 @@ impl Format {
             interleave: if bands == 1 { Interleave::Pixel } else { interleave },
             bands,
             dtype: meta.dtype,
+            is_mask: false,
         };
         format.check_block()?;
         Ok(format)
@@ -85,7 +88,19 @@ impl Format {
 
     /// Bytes of a whole block before it is compressed.
     pub const fn block_bytes(&self) -> usize {
-        self.block.0 * self.block.1 * self.bands_per_block() * self.dtype.size()
+        let samples = self.block.0 * self.block.1 * self.bands_per_block();
+        // Columns are multiples of 16.
+        if self.is_mask { samples / 8 } else { samples * self.dtype.size() }
+    }
+
+    /// That of a mask beside an image of this one: what of the image's codecs is without loss, as all of them are, but none.
+    pub(super) fn of_mask(&self) -> Self {
+        let (compression, level) = match self.compression {
+            Compression::None => (Compression::Deflate, encode::default_level(Compression::Deflate)),
+            compression => (compression, self.level),
+        };
+        let (predictor, interleave) = (Predictor::None, Interleave::Pixel);
+        Self { compression, level, predictor, interleave, bands: 1, dtype: DType::Bool, is_mask: true, ..*self }
     }
 
     /// How blocks of this format are stored; none for bool, whose pixels no source has.

@@ -12,7 +12,7 @@ use swath_core::sink::{ChunkSink, Encoded, Layout};
 
 use super::directory::{Extent, Head};
 use super::format::Format;
-use super::header;
+use super::header::{self, ImageSpec};
 use super::image::Image;
 use super::options::{FileOptions, GeoTiffOptions};
 use super::state::State;
@@ -63,7 +63,8 @@ impl GeoTiffSink {
         let cannot = |error: Error| error.context(format!("cannot write {name}"));
         let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
         let FileOptions { big_tiff, sparse, sync, description, .. } = options.file;
-        let head = header::head(meta, &format, &description, big_tiff).map_err(cannot)?;
+        let spec = ImageSpec { meta: meta.clone(), format, level: 0 };
+        let head = header::head(&spec, &description, big_tiff).map_err(cannot)?;
         let image = Image::new(name, meta, format, sparse);
         Ok(Self { image, location, head, sync, disk_bytes: None, state: Mutex::new(State::Ready) })
     }

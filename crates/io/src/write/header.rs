@@ -42,40 +42,70 @@ mod tag {
     pub(super) const GDAL_NODATA: u16 = 42113;
 }
 
-/// What [`tag::NEW_SUBFILE_TYPE`] says of an overview.
+/// What [`tag::NEW_SUBFILE_TYPE`] says of an overview, and of a mask.
 const REDUCED_RESOLUTION: u32 = 1;
+const MASK: u32 = 4;
+
+/// Photometric interpretation of a mask.
+const TRANSPARENCY_MASK: u16 = 4;
+
+/// An image of a file: a raster, an overview or the mask of one of them.
+#[derive(Debug, Clone)]
+pub(super) struct ImageSpec {
+    pub(super) meta: Meta,
+    pub(super) format: Format,
+    /// 0 for the raster.
+    pub(super) level: usize,
+}
+
+impl ImageSpec {
+    pub(super) fn block_count(&self) -> usize {
+        self.format.blocks(&self.meta).len()
+    }
+
+    /// The most bytes that a block can have.
+    fn block_bytes_max(&self) -> u64 {
+        encode::bound(self.format.compression, self.format.block_bytes()) as u64
+    }
+
+    fn directory(&self, told: &Description) -> Result<Directory> {
+        let Self { meta, format, level } = self;
+        let tags = match (format.is_mask, level) {
+            (true, level) => mask_tags(meta, format, *level),
+            (false, 0) => tags(meta, format, told)?,
+            (false, _) => overview_tags(meta, format, told),
+        };
+        Ok(Directory::new(tags, self.block_count()))
+    }
+}
 
 /// The head of the file of one image.
 ///
 /// # Errors
 /// `InvalidInput` where affine or size cannot be written, `Unsupported` where the CRS cannot.
-pub(super) fn head(meta: &Meta, format: &Format, told: &Description, big_tiff: BigTiff) -> Result<Head> {
-    let directory = Directory::new(tags(meta, format, told)?, format.blocks(meta).len());
-    of_images(vec![directory], false, format, big_tiff)
+pub(super) fn head(image: &ImageSpec, told: &Description, big_tiff: BigTiff) -> Result<Head> {
+    of_images(std::slice::from_ref(image), told, false, big_tiff)
 }
 
-/// The head of a Cloud-Optimized GeoTIFF of a raster, the first of `levels`, and its overviews.
+/// The head of a Cloud-Optimized GeoTIFF of a raster, the first of `images`, its overviews and masks.
 ///
 /// # Errors
 /// As [`head`].
-pub(super) fn cog_head(levels: &[Meta], format: &Format, told: &Description, big_tiff: BigTiff) -> Result<Head> {
-    let directory = |(level, meta): (usize, &Meta)| {
-        let tags = if level == 0 { tags(meta, format, told)? } else { overview_tags(meta, format, told) };
-        Ok(Directory::new(tags, format.blocks(meta).len()))
-    };
-    let directories = levels.iter().enumerate().map(directory).collect::<Result<_>>()?;
-    of_images(directories, true, format, big_tiff)
+pub(super) fn cog_head(images: &[ImageSpec], told: &Description, big_tiff: BigTiff) -> Result<Head> {
+    of_images(images, told, true, big_tiff)
 }
 
-fn of_images(directories: Vec<Directory>, is_cog: bool, format: &Format, big_tiff: BigTiff) -> Result<Head> {
+fn of_images(images: &[ImageSpec], told: &Description, is_cog: bool, big_tiff: BigTiff) -> Result<Head> {
+    let directories = images.iter().map(|image| image.directory(told)).collect::<Result<Vec<_>>>()?;
     let head = |big| match is_cog {
         true => Head::with_ghost(big, directories.clone()),
         false => Head::new(big, directories.clone()),
     };
+    let exceeds = || exceeds_classic(&head(true), images);
     let big = match big_tiff {
         BigTiff::Always => true,
-        BigTiff::Auto => exceeds_classic(&head(true), format),
-        BigTiff::Never if format.compression == Compression::None && exceeds_classic(&head(true), format) => {
+        BigTiff::Auto => exceeds(),
+        BigTiff::Never if images[0].format.compression == Compression::None && exceeds() => {
             return Err(Error::invalid(
                 "the pixels exceed the 4 GiB of a classic TIFF: allow BigTIFF or compress them",
             ));
@@ -86,12 +116,11 @@ fn of_images(directories: Vec<Directory>, is_cog: bool, format: &Format, big_tif
 }
 
 /// Whether the largest file that the blocks behind this head can give is too large for 32-bit offsets.
-fn exceeds_classic(head: &Head, format: &Format) -> bool {
-    let block = encode::bound(format.compression, format.block_bytes()) as u64 + head.block_overhead();
-    block
-        .checked_mul(head.block_counts().sum::<usize>() as u64)
-        .and_then(|blocks| blocks.checked_add(head.len()))
-        .is_none_or(|file| file > u64::from(u32::MAX))
+fn exceeds_classic(head: &Head, images: &[ImageSpec]) -> bool {
+    let of_image =
+        |image: &ImageSpec| (image.block_bytes_max() + head.block_overhead()).checked_mul(image.block_count() as u64);
+    let blocks = images.iter().try_fold(0_u64, |all, image| all.checked_add(of_image(image)?));
+    blocks.and_then(|blocks| blocks.checked_add(head.len())).is_none_or(|file| file > u64::from(u32::MAX))
 }
 
 /// What an overview says of itself; where it lies, readers know from the image that it belongs to.
@@ -99,6 +128,14 @@ fn overview_tags(meta: &Meta, format: &Format, told: &Description) -> Vec<(u16, 
     let mut tags = image_tags(meta, format, told);
     tags.push((tag::NEW_SUBFILE_TYPE, Value::Long(vec![REDUCED_RESOLUTION])));
     tags.extend(nodata_tag(meta));
+    tags
+}
+
+/// What a mask says of itself: that it is one, of a raster or of an overview.
+fn mask_tags(meta: &Meta, format: &Format, level: usize) -> Vec<(u16, Value)> {
+    let kind = if level == 0 { MASK } else { MASK | REDUCED_RESOLUTION };
+    let mut tags = layout_tags(meta, format, TRANSPARENCY_MASK);
+    tags.push((tag::NEW_SUBFILE_TYPE, Value::Long(vec![kind])));
     tags
 }
 
@@ -119,18 +156,30 @@ fn tags(meta: &Meta, format: &Format, told: &Description) -> Result<Vec<(u16, Va
 }
 
 fn image_tags(meta: &Meta, format: &Format, told: &Description) -> Vec<(u16, Value)> {
+    let photometric = told.photometric(format.bands, meta.dtype);
+    let mut tags = layout_tags(meta, format, photometric.tag);
+    let extra = told.extra_samples(format.bands, photometric);
+    if !extra.is_empty() {
+        tags.push((tag::EXTRA_SAMPLES, Value::Short(extra)));
+    }
+    tags.extend(told.color_map(meta.dtype).map(|map| (tag::COLOR_MAP, Value::Short(map))));
+    tags
+}
+
+/// How the pixels of an image are stored.
+fn layout_tags(meta: &Meta, format: &Format, photometric: u16) -> Vec<(u16, Value)> {
     let [_, _, rows, columns] = meta.shape;
     let long = |length: usize| Value::Long(vec![u32::try_from(length).expect("the format has checked the sizes")]);
     let short = |value: u16| Value::Short(vec![value]);
     let bands = u16::try_from(format.bands).expect("the format has checked the count of bands");
     let each_band = |value: u16| Value::Short(vec![value; format.bands]);
-    let photometric = told.photometric(format.bands, meta.dtype);
+    let bits = if format.is_mask { 1 } else { 8 * meta.dtype.size() as u16 };
     let mut tags = vec![
         (tag::IMAGE_WIDTH, long(columns)),
         (tag::IMAGE_LENGTH, long(rows)),
-        (tag::BITS_PER_SAMPLE, each_band(8 * meta.dtype.size() as u16)),
+        (tag::BITS_PER_SAMPLE, each_band(bits)),
         (tag::COMPRESSION, short(format.compression.tag())),
-        (tag::PHOTOMETRIC_INTERPRETATION, short(photometric.tag)),
+        (tag::PHOTOMETRIC_INTERPRETATION, short(photometric)),
         (tag::SAMPLES_PER_PIXEL, short(bands)),
         (tag::PLANAR_CONFIGURATION, short(planar_configuration(format.interleave))),
         (tag::TILE_WIDTH, long(format.block.1)),
@@ -142,11 +191,6 @@ fn image_tags(meta: &Meta, format: &Format, told: &Description) -> Vec<(u16, Val
     if format.predictor != Predictor::None {
         tags.push((tag::PREDICTOR, short(format.predictor.tag())));
     }
-    let extra = told.extra_samples(format.bands, photometric);
-    if !extra.is_empty() {
-        tags.push((tag::EXTRA_SAMPLES, Value::Short(extra)));
-    }
-    tags.extend(told.color_map(meta.dtype).map(|map| (tag::COLOR_MAP, Value::Short(map))));
     tags
 }
 
@@ -208,7 +252,8 @@ mod tests {
     fn is_big(shape: [usize; 4], options: &GeoTiffOptions) -> Result<bool> {
         let meta = Meta::new(Dims::BYX, shape, DType::U8);
         let format = Format::resolve(&meta, None, &options.file)?;
-        Ok(head(&meta, &format, &options.file.description, options.file.big_tiff)?.is_big())
+        let image = ImageSpec { meta, format, level: 0 };
+        Ok(head(&image, &options.file.description, options.file.big_tiff)?.is_big())
     }
 
     #[test]

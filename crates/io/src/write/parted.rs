@@ -44,27 +44,27 @@ enum Place {
 }
 
 impl PartPlan {
-    /// The plan of images of so many blocks, the raster first, of at most `block_bytes_max` each, behind a head of
-    /// `head_len`.
-    pub(super) fn new(counts: &[usize], block_bytes_max: u64, head_len: u64) -> Self {
-        let most = |count: usize| count as u64 * block_bytes_max;
-        let mut cut = Cut::new(head_len, most(counts[0]));
-        let mut places = vec![Place::Stream; counts.len()];
-        let mut held_bytes = vec![0; counts.len()];
+    /// The plan of images of so many blocks of at most so many bytes each, the raster first, behind a head of `head_len`.
+    pub(super) fn new(images: &[(usize, u64)], head_len: u64) -> Self {
+        let most = |(count, block_bytes_max): (usize, u64)| count as u64 * block_bytes_max;
+        let mut cut = Cut::new(head_len, most(images[0]));
+        let mut places = vec![Place::Stream; images.len()];
+        let mut held_bytes = vec![0; images.len()];
         let (mut waiting, mut largest_own) = (0, 0);
         // The smallest first: so they lie in the file.
-        for level in (1..counts.len()).rev() {
-            waiting += most(counts[level]);
+        for level in (1..images.len()).rev() {
+            let (count, block_bytes_max) = images[level];
+            waiting += most(images[level]);
             if waiting <= WAITING_BYTES_MAX {
                 places[level] = Place::WithHead;
-                held_bytes[level] = most(counts[level]);
+                held_bytes[level] = most(images[level]);
                 continue;
             }
-            let part_bytes = PART_BYTES_MAX.max(most(counts[level]) / PARTS_MAX);
+            let part_bytes = PART_BYTES_MAX.max(most(images[level]) / PARTS_MAX);
             let blocks_per_part = (part_bytes / block_bytes_max).max(1) as usize;
             places[level] = Place::Own { first_part: cut.first_part, blocks_per_part };
-            cut.first_part += counts[level].div_ceil(blocks_per_part);
-            held_bytes[level] = most(blocks_per_part.min(counts[level]));
+            cut.first_part += count.div_ceil(blocks_per_part);
+            held_bytes[level] = most((blocks_per_part.min(count), block_bytes_max));
             largest_own = largest_own.max(held_bytes[level]);
         }
         if largest_own > 0 {
@@ -72,7 +72,7 @@ impl PartPlan {
             cut.lead_bytes = 0;
             cut.in_flight_max = cut.in_flight_max.max(largest_own);
         }
-        held_bytes[0] = cut.held_bytes(most(counts[0]) + largest_own);
+        held_bytes[0] = cut.held_bytes(most(images[0]) + largest_own);
         Self { cut, places, held_bytes }
     }
 
@@ -250,7 +250,8 @@ mod tests {
     /// Appends all blocks, rows of all levels side by side as a run does, and gives the object.
     fn write(kind: StoreKind, counts: &[usize]) -> Vec<u8> {
         let to = Destination::in_memory(&Io::new().unwrap(), kind);
-        let plan = PartPlan::new(counts, BLOCK_BYTES_MAX, head(counts).len());
+        let images: Vec<_> = counts.iter().map(|count| (*count, BLOCK_BYTES_MAX)).collect();
+        let plan = PartPlan::new(&images, head(counts).len());
         let mut parted = Parted::new(to.clone(), counts, &plan);
         for at in 0..counts[0] {
             for (level, count) in counts.iter().enumerate() {
@@ -321,7 +322,7 @@ mod tests {
     fn small_overviews_wait_for_the_head_and_large_ones_have_parts_of_their_own() {
         // 2.25 GB of blocks of 768 KiB, and their overviews.
         let counts = [2916, 729, 196, 49, 16, 4];
-        let plan = PartPlan::new(&counts, 768 << 10, 40_000);
+        let plan = PartPlan::new(&counts.map(|count| (count, 768 << 10)), 40_000);
         let own = |first_part| Place::Own { first_part, blocks_per_part: 26 };
         assert_eq!(plan.places, [Place::Stream, own(11), own(3), own(1), Place::WithHead, Place::WithHead]);
         assert_eq!((plan.cut.first_part, plan.cut.lead_bytes), (11 + 29, 0));
@@ -331,7 +332,7 @@ mod tests {
 
     #[test]
     fn of_a_small_file_all_is_held() {
-        let plan = PartPlan::new(&[4, 1], 1000, 500);
+        let plan = PartPlan::new(&[(4, 1000), (1, 1000)], 500);
         assert_eq!(plan.places, [Place::Stream, Place::WithHead]);
         assert_eq!([plan.held_bytes(0), plan.held_bytes(1)], [4000, 1000]);
     }
