@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use swath::ndarray::{Ix2, s};
 use swath::{
-    Boundary, Colors, DType, Dim, Fill, LazyRaster, OpenOptions, Overflow, Overlap, Overview, ValueRange, concat,
-    mosaic, prelude::*, stack,
+    Boundary, Colors, DType, Dim, Fill, LazyRaster, OpenOptions, Overflow, Overlap, Overview, Resampling, ValueRange,
+    concat, mosaic, prelude::*, stack,
 };
 use swath_demo::scene::{Scene, SceneOptions};
 
@@ -84,6 +84,9 @@ const PICTURES: &[Picture] = &[
     ("composite", composite, || Colors::Auto),
     ("coarse", coarse, || Colors::Auto),
     ("mode", mode, Colors::scene_classes),
+    ("overviews", overviews, || Colors::Auto),
+    ("overviews_of_classes", overviews_of_classes, Colors::scene_classes),
+    ("masked", masked_overviews, || Colors::Auto),
     ("focal", focal, || Colors::Gray(0.0, 1.0)),
     ("edges", edges, || Colors::Gray(0.0, 3000.0)),
     ("districts", districts, greens),
@@ -167,6 +170,34 @@ fn coarse(rasters: &Rasters) -> swath::Result<LazyRaster> {
 
 fn mode(rasters: &Rasters) -> swath::Result<LazyRaster> {
     rasters.scl.coarsen([1, 12, 12])?.mode()?.repeat([1, 12, 12])
+}
+
+/// The third overview, enlarged, by four resamplings in two rows.
+fn overviews(rasters: &Rasters) -> swath::Result<LazyRaster> {
+    let ways = [Resampling::Nearest, Resampling::Average, Resampling::Bilinear, Resampling::Max];
+    let parts = ways.map(|way| framed_overview(&rasters.visual, way));
+    let [nearest, average, bilinear, max] = parts;
+    twice(&concat([concat([nearest?, average?], Dim::X)?, concat([bilinear?, max?], Dim::X)?], Dim::Y)?)
+}
+
+fn overviews_of_classes(rasters: &Rasters) -> swath::Result<LazyRaster> {
+    let ways = [Resampling::Nearest, Resampling::Mode, Resampling::Max];
+    let parts: swath::Result<Vec<_>> = ways.iter().map(|way| framed_overview(&rasters.scl, *way)).collect();
+    concat(parts?, Dim::X)
+}
+
+/// The second overview of clouds as pixels like any other, and of what is left where they are hidden.
+fn masked_overviews(rasters: &Rasters) -> swath::Result<LazyRaster> {
+    let hidden = rasters.visual.mask(&rasters.clouds()?, Fill::Nodata)?;
+    let parts = [&rasters.visual, &hidden].map(|raster| framed_overview(raster, Resampling::Average));
+    let [all, clear] = parts;
+    twice(&concat([all?, clear?], Dim::X)?)
+}
+
+/// The middle of the third overview, enlarged to its old size, with a border.
+fn framed_overview(raster: &LazyRaster, way: Resampling) -> swath::Result<LazyRaster> {
+    let small = raster.downsample([SIDE / 8, SIDE / 8], way)?;
+    small.repeat([1, 8, 8])?.window(40..200, 40..200)?.without_grid()?.pad([3, 3], [3, 3], Boundary::Nodata)
 }
 
 /// Mean and deviation around each pixel, side by side.
