@@ -42,7 +42,7 @@ pub struct IoOptions {
     /// How long a connection may stay silent: 30 s. There is no limit on a whole request, which would make large
     /// ranges fail for good on thin lines.
     pub read_timeout: Duration,
-    /// How long a store may take for a part of a file that is written, up to 32 MiB, and to put parts together; a server,
+    /// How long a store may take for a part of a file that is written, 8 to 16 MiB, and to put parts together; a server,
     /// for each 8 MiB of a file: 10 minutes.
     pub upload_timeout: Duration,
     /// Bytes of the first request of a remote file: 32 KiB. A Cloud-Optimized GeoTIFF's directories lie there unless it

@@ -17,8 +17,8 @@ use crate::store::Destination;
 const WAITING_BYTES_MAX: u64 = 24 << 20;
 
 /// Bytes of blocks in a part of an overview, before any of them was seen: the most that they could have. Stores take no parts
-/// below 5 MiB, so that what shrinks to less than a quarter is filled up; larger parts would take memory from small limits.
-const PART_BYTES_MAX: u64 = 20 << 20;
+/// below 5 MiB, so that what shrinks to less than a third is filled up; larger parts would take memory from small limits.
+const PART_BYTES_MAX: u64 = 16 << 20;
 
 /// Parts of one overview at most.
 const PARTS_MAX: u64 = 1000;
@@ -323,11 +323,11 @@ mod tests {
         // 2.25 GB of blocks of 768 KiB, and their overviews.
         let counts = [2916, 729, 196, 49, 16, 4];
         let plan = PartPlan::new(&counts.map(|count| (count, 768 << 10)), 40_000);
-        let own = |first_part| Place::Own { first_part, blocks_per_part: 26 };
-        assert_eq!(plan.places, [Place::Stream, own(11), own(3), own(1), Place::WithHead, Place::WithHead]);
-        assert_eq!((plan.cut.first_part, plan.cut.lead_bytes), (11 + 29, 0));
+        let own = |first_part| Place::Own { first_part, blocks_per_part: 21 };
+        assert_eq!(plan.places, [Place::Stream, own(14), own(4), own(1), Place::WithHead, Place::WithHead]);
+        assert_eq!((plan.cut.first_part, plan.cut.lead_bytes), (14 + 35, 0));
         let held: u64 = (0..counts.len()).map(|level| plan.held_bytes(level)).sum();
-        assert!(held < 105 << 20, "{held}");
+        assert!(held < 90 << 20, "{held}");
     }
 
     #[test]
