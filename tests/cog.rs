@@ -120,7 +120,8 @@ fn what_can_be_no_mask_is_an_error_before_anything_runs() {
         raster.to_cog(&path).unwrap().with_mask(valid).unwrap_err().to_string()
     };
     assert!(told(&raster.with_nodata(0).unwrap(), &valid).contains("a raster with nodata has no mask beside it"));
-    assert!(told(&raster, &raster).contains("a mask is bool and has one band, not u8 and 3 bands"));
+    assert_eq!(told(&raster, &raster), "a mask is bool, not u8: compare it first");
+    assert!(told(&raster, &raster.gt(3).unwrap()).contains("of all bands together, not of 3: select one"));
     assert!(told(&raster, &valid.window(0..10, 0..10).unwrap()).starts_with("cannot write a mask"));
     let wide = raster.cast(DType::U64, Overflow::Error).unwrap();
     assert!(told(&wide, &valid).contains("masks beside pixels of u64 are not written"));

@@ -34,10 +34,13 @@ pub(super) fn check(raster: &LazyRaster, valid: &LazyRaster) -> Result<()> {
             "a raster with nodata has no mask beside it: drop either, the nodata by without_nodata()",
         ));
     }
-    if of_mask.dtype != DType::Bool || of_mask.shape[..2] != [1, 1] {
+    if of_mask.dtype != DType::Bool {
+        return Err(Error::invalid(format!("a mask is bool, not {}: compare it first", of_mask.dtype)));
+    }
+    if of_mask.shape[..2] != [1, 1] {
+        let bands = of_mask.shape[1];
         return Err(Error::invalid(format!(
-            "a mask is bool and has one band, not {} and {} bands: compare it first, and select a band",
-            of_mask.dtype, of_mask.shape[1]
+            "a mask is of all bands together, not of {bands}: select one, or combine them"
         )));
     }
     if wider(meta.dtype).is_none() {
