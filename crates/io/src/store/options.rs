@@ -92,10 +92,12 @@ impl StoreOptions {
         self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    #[allow(dead_code, reason = "a build without stores asks nobody")]
     pub(super) const fn uses_environment(&self) -> bool {
         self.environment
     }
 
+    #[allow(dead_code, reason = "a build without stores asks nobody")]
     pub(super) const fn is_anonymous(&self) -> bool {
         self.anonymous
     }
