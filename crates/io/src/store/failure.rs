@@ -38,6 +38,11 @@ impl Failure {
     /// A request without an answer that can be used.
     pub(super) fn of(error: &object_store::Error, observed: &Observed) -> Self {
         let failure = match observed.status.load(Ordering::Relaxed) {
+            // Nothing was sent: there was no way to sign it.
+            0 if is_of_credentials(error) => {
+                let cause = format!("there are no credentials ({}): set them, or ask anonymously", transport(error));
+                Self::passing(ErrorKind::Unavailable, cause)
+            }
             // No answer at all: refused, reset, timed out. A name that does not resolve is also one.
             0 => Self { throttled: true, ..Self::passing(ErrorKind::Unavailable, transport(error)) },
             200 if matches!(error, object_store::Error::NotSupported { .. }) => {
@@ -119,6 +124,15 @@ pub(super) fn transport(error: &(dyn std::error::Error + 'static)) -> String {
         true => "timed out".to_owned(),
         false => cause.to_string(),
     }
+}
+
+/// Whether what failed is a request of credentials, which object_store makes by itself: to the metadata service of a
+/// machine of a cloud, which other machines do not reach, or answered by another status than the object's server could have.
+fn is_of_credentials(error: &object_store::Error) -> bool {
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+    chain
+        .map(ToString::to_string)
+        .any(|text| ["169.254.", "metadata.google", "status code: "].iter().any(|part| text.contains(part)))
 }
 
 /// What went wrong, without who says so.

@@ -53,7 +53,8 @@ impl Destination {
     pub(crate) const fn part_bytes_min(&self) -> u64 {
         match self.kind {
             StoreKind::S3 | StoreKind::Gcs => 5 << 20,
-            StoreKind::Azure => 0,
+            // None that is empty.
+            StoreKind::Azure => 1,
         }
     }
 

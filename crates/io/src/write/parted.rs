@@ -233,6 +233,7 @@ mod tests {
     /// The bytes of a block as it is appended, of a length of its own.
     fn block(level: usize, block: usize) -> Vec<u8> {
         let length = match (level * 7919 + block * 104_729) % 5 {
+            _ if level == 1 && block < 60 => return Vec::new(),
             0 => return Vec::new(),
             part => part * 60_000 + level + block % 100,
         };
@@ -313,7 +314,8 @@ mod tests {
                     .flat_map(|level| (0..counts[level]).map(move |number| block(level, number).len()))
                     .sum();
                 let padding = object.len() - blocks - head(counts).len() as usize;
-                assert!(kind == StoreKind::S3 || padding == 0, "Azure takes parts of any length");
+                // A part of sparse blocks alone must not be empty.
+                assert!(kind == StoreKind::S3 || padding <= 1, "Azure takes parts of any length: {padding}");
             }
         }
     }
