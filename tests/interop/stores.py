@@ -61,23 +61,30 @@ def wait_for(port, process):
     raise TimeoutError(f"nobody listens on {port}")
 
 
-class Proxy(http.server.ThreadingHTTPServer):
-    """Passes requests on to `port`, as who has `authorization` if that is said; `refuse(method, path)` gives the status to
-    answer instead, if any."""
+class Server(http.server.ThreadingHTTPServer):
+    """A server on a free port, in threads of its own; `seen` has what it was asked."""
     daemon_threads = True
 
-    def handle_error(self, *_):
-        """Who was interrupted has gone."""
-
-    def __init__(self, port, authorization=None):
-        super().__init__(("127.0.0.1", 0), Passing)
-        self.authorization = authorization
-        self.port, self.refuse, self.seen, self.pause = port, lambda method, path: None, [], 0
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
+        self.seen = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, *_):
+        """Who was interrupted has gone."""
+
+
+class Proxy(Server):
+    """Passes requests on to `port`, as who has `authorization` if that is said; `refuse(method, path)` gives the status to
+    answer instead, if any."""
+
+    def __init__(self, port, authorization=None):
+        self.port, self.authorization, self.refuse, self.pause = port, authorization, lambda method, path: None, 0
+        super().__init__(Passing)
 
 
 class Passing(http.server.BaseHTTPRequestHandler):
@@ -115,18 +122,12 @@ class Passing(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Shelf(http.server.ThreadingHTTPServer):
-    """A server that takes files by PUT, and gives them back."""
-    daemon_threads = True
+class Shelf(Server):
+    """A server that takes files by PUT."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Putting)
-        self.files, self.statuses, self.seen = {}, [], []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        self.files, self.statuses = {}, []
+        super().__init__(Putting)
 
 
 class Putting(http.server.BaseHTTPRequestHandler):
@@ -134,7 +135,7 @@ class Putting(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.seen.append((self.path, self.headers.get("content-type")))
+        self.server.seen.append((self.command, self.path, dict(self.headers.items())))
         status = self.server.statuses.pop(0) if self.server.statuses else 201
         if status < 300:
             self.server.files[self.path] = body
@@ -406,16 +407,13 @@ class Checker:
                 for row in range(0, 20480, 4096):
                     for column in range(0, 20480, 4096):
                         file.write(tile // 16, window=((row, row + 4096), (column, column + 4096)))
-        scratch = f"{self.work}/scratch"
-        os.makedirs(scratch, exist_ok=True)
         command = [self.swath, "calc", "x", f"x={source}", "-o", f"{scheme}://bucket/large.tif", "--cog", "--compress", "none",
                    "--memory", "256M", "--threads", "2", *self.stores.options[scheme]]
         read, write = os.pipe()
-        # A folder for temporary files that takes none.
-        os.chmod(scratch, 0o500)
         pid = os.fork()
         if pid == 0:
             os.dup2(write, 1), os.dup2(write, 2)
+            # There is no folder for temporary files.
             os.execve(command[0], command, {**os.environ, "TMPDIR": "/nowhere"})
         os.close(write)
         with os.fdopen(read) as output:

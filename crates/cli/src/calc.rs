@@ -61,7 +61,7 @@ pub(crate) fn help() -> String {
 
 pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
     let expression = parse(args, &args.expression)?;
-    let mask = args.mask.as_ref().map(|text| Ok::<_, Failure>((text, parse(args, text)?))).transpose()?;
+    let mask = args.mask.as_deref().map(|text| parse(args, text)).transpose()?;
     let gives_numbers = evaluate::gives_numbers(&expression);
     if gives_numbers && args.output.is_some() {
         return Err(Failure::Usage("this gives numbers, which are printed: leave out -o".to_owned()));
@@ -71,10 +71,9 @@ pub(crate) fn run(args: &CalcArgs) -> Result<(), Failure> {
     }
     let run = run::settings(&args.run);
     let io = args.store.io()?;
-    let opened = open(&io, args, [&expression].into_iter().chain(mask.as_ref().map(|(_, mask)| mask)))?;
-    let mask =
-        mask.map(|(text, mask)| evaluate::evaluate(&mask, &opened).map_err(|complaint| complaint.into_failure(text)));
-    let mask = mask.transpose()?;
+    let opened = open(&io, args, [Some(&expression), mask.as_ref()].into_iter().flatten())?;
+    let in_mask = |complaint: complaint::Complaint| complaint.into_failure(args.mask.as_deref().unwrap_or_default());
+    let mask = mask.map(|mask| evaluate::evaluate(&mask, &opened).map_err(in_mask)).transpose()?;
     let complain = |complaint: complaint::Complaint| complaint.into_failure(&args.expression);
     let raster = match evaluate::evaluate_whole(&expression, &opened).map_err(complain)? {
         Whole::Raster(raster) => raster,
@@ -123,7 +122,7 @@ fn parse(args: &CalcArgs, text: &str) -> Result<ast::Expr, Failure> {
     Ok(expression)
 }
 
-/// The files that expressions name, by their names.
+/// The files that expressions name, which were [parsed](parse), by their names.
 fn open<'a>(
     io: &Io,
     args: &CalcArgs,
@@ -132,7 +131,9 @@ fn open<'a>(
     let names: Vec<_> = args.inputs.iter().map(|input| input.name.as_str()).collect();
     let mut used = Vec::new();
     for expression in expressions {
-        used.extend(evaluate::check_names(expression, &names).map_err(|complaint| complaint.into_failure(""))?);
+        used.extend(
+            evaluate::check_names(expression, &names).map_err(|unknown| unknown.into_failure(&args.expression))?,
+        );
     }
     let inputs = args.inputs.iter().filter(|input| used.contains(&input.name.as_str()));
     let wanted: Vec<_> = inputs.clone().map(Input::wanted).collect();

@@ -50,11 +50,11 @@ pub trait Compute: sealed::Sealed {
     /// [`persist`](Self::persist) as a future.
     fn persist_async(&self) -> RunFuture<LazyRaster>;
 
-    /// A tiled GeoTIFF of its pixels. Blocks, codec and interleave are those of its first pixel source where that is
+    /// A tiled GeoTIFF of its pixels, at a path or a URI: `file://`, `s3://`, `gs://`, `az://`, or a server's that takes PUT. Blocks, codec and interleave are those of its first pixel source where that is
     /// tiled and lossless, else 512 × 512 Deflate. Nothing runs until the sink is run.
     ///
     /// # Errors
-    /// `InvalidInput` where a GeoTIFF cannot hold the raster; `Unsupported` for a remote target.
+    /// `InvalidInput` where a GeoTIFF cannot hold the raster, or the URI is none.
     #[doc(alias = "to_raster")]
     #[track_caller]
     fn to_geotiff(&self, path: impl AsRef<Path>) -> Result<Sink>;

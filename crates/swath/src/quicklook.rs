@@ -1,13 +1,13 @@
 //! Quicklooks: a raster in memory as a PNG to look at.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::io;
 use std::path::Path;
 
 use swath_core::dtype::{DType, Element, Scalar};
-use swath_core::error::{Error, ErrorKind, Result};
+use swath_core::error::{Error, Result};
 use swath_core::for_dtype;
 use swath_core::raster::Raster;
+use swath_io::write::write_whole;
 
 mod sealed {
     pub trait Sealed {}
@@ -49,20 +49,18 @@ impl Colors {
 
 /// Drawing a raster that is in memory; in the prelude.
 pub trait Quicklook: sealed::Sealed {
-    /// Writes a PNG with at most `side_max` pixels on its longer side (every n-th pixel); nodata is transparent.
+    /// Writes a PNG, all or nothing and to a path or a URI as sinks do, with at most `side_max` pixels on its longer side (every n-th pixel); nodata is transparent.
     ///
     /// # Errors
-    /// `InvalidInput` where the raster has a Time axis longer than 1; `Unavailable` where the file cannot be written.
+    /// `InvalidInput` where the raster has a Time axis longer than 1; `NotFound` or `Unavailable` where the file cannot be
+    /// written.
     fn to_png(&self, path: impl AsRef<Path>, colors: &Colors, side_max: usize) -> Result<()>;
 }
 
 impl Quicklook for Raster {
     fn to_png(&self, path: impl AsRef<Path>, colors: &Colors, side_max: usize) -> Result<()> {
         let picture = picture(self, colors, side_max.max(1))?;
-        let path = path.as_ref();
-        write(path, &picture).map_err(|error| {
-            Error::with_source(ErrorKind::Unavailable, format!("cannot write {}", path.display()), error)
-        })
+        write_whole(path.as_ref(), |out| write(out, &picture))
     }
 }
 
@@ -73,9 +71,9 @@ struct Picture {
     pixels: Vec<u8>,
 }
 
-fn write(path: &Path, picture: &Picture) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let file = BufWriter::new(File::create(path)?);
-    let mut encoder = png::Encoder::new(file, u32::try_from(picture.width)?, u32::try_from(picture.height)?);
+fn write(out: &mut dyn io::Write, picture: &Picture) -> io::Result<()> {
+    let side = |length: usize| u32::try_from(length).map_err(io::Error::other);
+    let mut encoder = png::Encoder::new(out, side(picture.width)?, side(picture.height)?);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;

@@ -111,8 +111,10 @@ impl Sink {
             let SinkTarget::Cog(options, _) = &self.target else {
                 return Err(Error::invalid("masks are written into COGs only: use to_cog"));
             };
-            let target = SinkTarget::Cog(options.clone().mask(true), Some(valid.clone()));
-            Ok(Self { target, ..self.clone() })
+            let target = SinkTarget::Cog(options.clone(), Some(valid.clone()));
+            let sink = Self { target, ..self.clone() };
+            sink.open()?;
+            Ok(sink)
         })
     }
 
@@ -180,10 +182,13 @@ impl Sink {
                 Ok(vec![Opened::new(&self.raster, Arc::new(sink))])
             }
             SinkTarget::Cog(options, mask) => {
-                let cog = CogSink::new(&self.name, self.raster.meta()?, source_layout(&self.raster)?, options)?;
+                let (meta, layout) = (self.raster.meta()?, source_layout(&self.raster)?);
                 match mask {
-                    None => Self::levels(&self.raster, &cog),
-                    Some(valid) => masked::levels(&self.raster, valid, &cog),
+                    None => Self::levels(&self.raster, &CogSink::new(&self.name, meta, layout, options)?),
+                    Some(valid) => {
+                        let cog = CogSink::with_masks(&self.name, meta, layout, options)?;
+                        masked::levels(&self.raster, valid, &cog)
+                    }
                 }
             }
             SinkTarget::Own(open) => Ok(vec![Opened::new(&self.raster, open()?)]),

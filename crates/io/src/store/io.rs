@@ -222,6 +222,16 @@ impl Io {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
+    /// Whether this thread is one of the runtime's.
+    fn is_here(&self) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.inner.handle.id())
+    }
+
+    /// Whether this thread may block until the runtime has done something: not if it is the one that runs it.
+    pub(super) fn may_wait(&self) -> bool {
+        !(self.is_here() && self.inner.handle.runtime_flavor() == RuntimeFlavor::CurrentThread)
+    }
+
     /// Runs `future` on the runtime and blocks this thread until it is done; the blocking door.
     ///
     /// # Errors
@@ -230,9 +240,7 @@ impl Io {
         &self,
         future: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let inside = Handle::try_current().is_ok_and(|here| here.id() == self.inner.handle.id());
-        let flavor = self.inner.handle.runtime_flavor();
-        if inside && flavor == RuntimeFlavor::CurrentThread {
+        if !self.may_wait() {
             return Err(Error::invalid(
                 "a blocking call inside the current-thread runtime that runs swath's I/O would wait for itself: use the \
                  async call, or an Io with its own runtime",
@@ -241,7 +249,7 @@ impl Io {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         let _never_aborted = self.spawn(async move { drop(reply.send(future.await)) });
         let wait = || answer.recv().unwrap_or_else(|_| Err(stopped()));
-        match inside && flavor == RuntimeFlavor::MultiThread {
+        match self.is_here() {
             // Subtle: the task may stand in this worker's own slot, from which no other worker steals.
             true => tokio::task::block_in_place(wait),
             false => wait(),
@@ -298,7 +306,7 @@ impl Drop for AbortOnDrop {
     }
 }
 
-fn stopped() -> Error {
+pub(super) fn stopped() -> Error {
     Error::new(ErrorKind::Unavailable, "the runtime that runs swath's I/O has been stopped")
 }
 

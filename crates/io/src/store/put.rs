@@ -14,13 +14,14 @@ use super::{options, retry};
 /// Bytes that a server has [`IoOptions::upload_timeout`] for.
 const BYTES_PER_TIMEOUT: u64 = 8 << 20;
 
-/// Sends the first `length` bytes of a file to a URL, which is repeated where a repetition may help.
+/// Sends a file to a URL, which is repeated where a repetition may help.
 ///
 /// # Errors
 /// `Unavailable` or `NotFound`, with what the server answered.
-pub(crate) fn put_file(io: &Io, url: &Url, file: &File, length: u64) -> Result<()> {
+pub(crate) fn put_file(io: &Io, url: &Url, file: &File) -> Result<()> {
     let (options, signer) = (io.options().clone(), io.store().url_signer().cloned());
     let client = client(&options)?;
+    let length = file.metadata().map_err(|cause| unreadable(&cause))?.len();
     let file = file.try_clone().map_err(|cause| unreadable(&cause))?;
     let url = url.clone();
     io.wait(async move {
@@ -64,7 +65,6 @@ async fn send(
         .put(url)
         .timeout(timeout)
         .header("content-length", length)
-        .header("content-type", "image/tiff")
         .body(reqwest::Body::from(tokio::fs::File::from_std(content)));
     let answer = request
         .send()

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::cloud::{Cloud, Retries, StoreKind, StoredObject};
 use super::failure::{Failure, transport};
-use super::io::Io;
+use super::io::{Io, stopped};
 
 /// Where an object of a store is to be put.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ struct Shared {
 #[derive(Default)]
 struct UnderWay {
     bytes: u64,
-    tasks: Vec<(usize, AbortHandle)>,
+    tasks: Vec<AbortHandle>,
     /// By number, of parts that have arrived.
     ids: Vec<Option<PartId>>,
     failure: Option<Error>,
@@ -123,14 +123,17 @@ impl Parts {
             return Err(failure);
         }
         under_way.bytes += length;
+        // Subtle: a runtime that has been stopped drops the task here, which takes the lock.
+        drop(under_way);
         let Destination { cloud, path, .. } = self.to.clone();
         let (id, shared) = (self.id.clone(), Arc::clone(&self.shared));
-        let on_its_way = OnItsWay { shared, number, length };
+        let on_its_way = OnItsWay { shared, number, length, has_ended: false };
         let task = self.to.io.spawn(async move {
             let sent = cloud.put_part(&path, &id, number, payload).await;
-            on_its_way.arrived(sent.map_err(|cause| failed(&format!("part {} could not be sent", number + 1), &cause)));
+            on_its_way.ended(sent.map_err(|cause| failed(&format!("part {} could not be sent", number + 1), &cause)));
         });
-        under_way.tasks.push((number, task));
+        // One that has ended meanwhile stays in the list, and does not mind to be aborted.
+        self.shared.under_way.lock().tasks.push(task);
         Ok(())
     }
 
@@ -161,14 +164,23 @@ impl Parts {
     /// Stops what is on its way, and has the store forget what has arrived.
     fn abort(&self) {
         let mut under_way = self.shared.under_way.lock();
-        under_way.tasks.drain(..).for_each(|(_, task)| task.abort());
+        under_way.tasks.drain(..).for_each(|task| task.abort());
+        let (Destination { cloud, path, io, .. }, id) = (self.to.clone(), self.id.clone());
+        // Who gives up has an error to tell already; a store that does not answer forgets by its own rules.
+        let forget = async move { drop(cloud.abort_multipart(&path, &id).await) };
+        if !io.may_wait() {
+            drop(under_way);
+            io.spawn(forget);
+            return;
+        }
         while under_way.bytes > 0 {
             self.shared.changed.wait(&mut under_way);
         }
         drop(under_way);
-        let (Destination { cloud, path, .. }, id) = (self.to.clone(), self.id.clone());
-        // Who gives up has an error to tell already; a store that does not answer forgets by its own rules.
-        let _ = self.to.io.wait(async move { Ok(cloud.abort_multipart(&path, &id).await) });
+        let _ = io.wait(async move {
+            forget.await;
+            Ok(())
+        });
     }
 }
 
@@ -191,10 +203,12 @@ struct OnItsWay {
     shared: Arc<Shared>,
     number: usize,
     length: u64,
+    has_ended: bool,
 }
 
 impl OnItsWay {
-    fn arrived(self, sent: Result<PartId>) {
+    fn ended(mut self, sent: Result<PartId>) {
+        self.has_ended = true;
         let mut under_way = self.shared.under_way.lock();
         match sent {
             Ok(id) => {
@@ -213,7 +227,9 @@ impl Drop for OnItsWay {
     fn drop(&mut self) {
         let mut under_way = self.shared.under_way.lock();
         under_way.bytes -= self.length;
-        under_way.tasks.retain(|(number, _)| *number != self.number);
+        if !self.has_ended {
+            under_way.failure.get_or_insert_with(stopped);
+        }
         self.shared.changed.notify_all();
     }
 }
@@ -255,6 +271,32 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use tokio::runtime::Builder;
+
+    #[test]
+    fn a_runtime_that_was_stopped_is_an_error_and_no_hang() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let to = Destination::in_memory(&Io::on(runtime.handle().clone()), StoreKind::S3);
+        let parts = to.parts(1 << 20).unwrap();
+        runtime.shutdown_background();
+        let sent = (0..3).try_for_each(|number| parts.send(number, vec![Bytes::from_static(b"part")]));
+        let error = sent.and_then(|()| parts.complete()).unwrap_err();
+        assert_eq!(error.message(), "the runtime that runs swath's I/O has been stopped");
+    }
+
+    #[test]
+    fn who_gives_up_on_the_thread_that_sends_does_not_wait_for_it() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let to = Destination::in_memory(&Io::on(runtime.handle().clone()), StoreKind::S3);
+        let (begun, parts) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let parts = to.parts(1 << 20).unwrap();
+            parts.send(0, vec![Bytes::from_static(b"part")]).unwrap();
+            begun.send(parts).unwrap();
+        });
+        runtime.block_on(async { drop(parts.await.unwrap()) });
+    }
 
     #[test]
     fn what_a_store_refuses_is_told_in_its_words() {

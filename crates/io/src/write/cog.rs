@@ -1,5 +1,5 @@
-//! A Cloud-Optimized GeoTIFF being written: the raster and its overviews are sinks of their own, whose blocks come in any
-//! order of levels and wait in spools; the file is put together when all have come.
+//! A Cloud-Optimized GeoTIFF being written: the raster, its overviews and their masks are sinks of their own, whose blocks come
+//! in any order of levels; an [`Assembly`] makes one file of them.
 //!
 //! Its layout is that of GDAL's COG driver: ghost area, directories with their values, blocks of the smallest overview
 //! first and of the raster last.
@@ -32,8 +32,8 @@ use crate::codec::encode;
 /// The sinks of a Cloud-Optimized GeoTIFF: the raster's, one for each overview, and as many for masks if there are any.
 ///
 /// All of them must be begun and, after their blocks were committed, finished, in any order; the file appears when the last
-/// is. Until then there is a temporary file beside it, as of a [`GeoTiffSink`](super::GeoTiffSink), and files without a
-/// name in the same folder, together about twice as large as the output in the end.
+/// is. Until then there is a temporary file beside a local one, as of a [`GeoTiffSink`](super::GeoTiffSink), and files without
+/// a name in the same folder, together about twice as large as the output in the end; see docs/guide/stores.md for others.
 #[derive(Debug)]
 pub struct CogSink {
     levels: Vec<Arc<CogLevel>>,
@@ -68,13 +68,13 @@ struct CogFile {
 #[derive(Debug)]
 struct Writing {
     assembly: Box<dyn Assembly>,
-    /// Which levels were begun, and which are finished.
+    /// Which images were begun, and which are finished.
     begun: Vec<bool>,
     finished: Vec<bool>,
 }
 
 impl CogSink {
-    /// The sinks of a raster of `meta` that is to be written to `path_or_uri`, a local path or a `file://` URI.
+    /// The sinks of a raster of `meta` that is to be written to `path_or_uri`: a local path, or a URI of any kind.
     ///
     /// `layout` is that of the file which the pixels come from, if there is one; see [`Format`]. Nothing is created
     /// before a level is [begun](ChunkSink::begin).
@@ -87,7 +87,30 @@ impl CogSink {
         layout: Option<Layout>,
         options: &CogOptions,
     ) -> Result<Self> {
-        let location = Location::parse(path_or_uri.as_ref(), options.file.io.as_ref())?;
+        Self::of_images(path_or_uri.as_ref(), meta, layout, options, false)
+    }
+
+    /// As [`new`](Self::new), with [masks](Self::masks) inside, of a bit for each pixel.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_masks(
+        path_or_uri: impl AsRef<Path>,
+        meta: &Meta,
+        layout: Option<Layout>,
+        options: &CogOptions,
+    ) -> Result<Self> {
+        Self::of_images(path_or_uri.as_ref(), meta, layout, options, true)
+    }
+
+    fn of_images(
+        path_or_uri: &Path,
+        meta: &Meta,
+        layout: Option<Layout>,
+        options: &CogOptions,
+        has_masks: bool,
+    ) -> Result<Self> {
+        let location = Location::parse(path_or_uri, options.file.io.as_ref())?;
         let name = location.name().to_owned();
         let cannot = |error: Error| error.context(format!("cannot write {name}"));
         let format = Format::resolve(meta, layout, &options.file).map_err(cannot)?;
@@ -98,7 +121,7 @@ impl CogSink {
             std::iter::once(meta.clone()).chain(sizes.into_iter().map(|size| reduced(meta, size))).collect();
         let count = metas.len() - 1;
         let spec = |(level, meta): (usize, Meta)| {
-            let mask = options.mask.then(|| ImageSpec { meta: of_mask(&meta), format: format.of_mask(), level });
+            let mask = has_masks.then(|| ImageSpec { meta: of_mask(&meta), format: format.of_mask(), level });
             std::iter::once(ImageSpec { meta, format, level }).chain(mask)
         };
         let specs: Vec<_> = metas.into_iter().enumerate().flat_map(spec).collect();
@@ -148,8 +171,8 @@ impl CogSink {
         &self.levels
     }
 
-    /// The sinks of the masks of the [`levels`](Self::levels), in the same order, if [`CogOptions::mask`] asks for them: of
-    /// one band of bool, true where all bands of the level are valid.
+    /// The sinks of the masks of the [`levels`](Self::levels), in the same order, if there are any: of one band of bool,
+    /// true where all bands of the level are valid.
     pub fn masks(&self) -> &[Arc<CogLevel>] {
         &self.masks
     }
@@ -258,7 +281,7 @@ impl CogLevel {
         self.image.format()
     }
 
-    /// Puts a block into its spool.
+    /// Hands a block on, with what stands around it.
     fn append(&self, writing: &mut Writing, encoded: &Encoded) -> Result<()> {
         let block = encoded.block;
         if !writing.assembly.takes(self.number, block) {

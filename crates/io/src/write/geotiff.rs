@@ -44,14 +44,14 @@ struct Writing {
 }
 
 impl GeoTiffSink {
-    /// A sink that writes a raster of `meta` to `path_or_uri`, a local path or a `file://` URI.
+    /// A sink that writes a raster of `meta` to `path_or_uri`, a local path, or a URI of any kind.
     ///
     /// `layout` is that of the file which the pixels come from, if there is one; see [`Format`]. Nothing is
     /// created before [`begin`](ChunkSink::begin).
     ///
     /// # Errors
     /// `InvalidInput` where the raster cannot be a TIFF or the options contradict each other or the dtype;
-    /// `Unsupported` where the target is not local, or the CRS has neither EPSG code nor GeoKeys.
+    /// `Unsupported` where this build does not have the store, or the CRS has neither EPSG code nor GeoKeys.
     pub fn new(
         path_or_uri: impl AsRef<Path>,
         meta: &Meta,

@@ -75,7 +75,6 @@ pub struct CogOptions {
     pub(super) file: FileOptions,
     pub(super) overviews: Overviews,
     pub(super) resampling: Option<Resampling>,
-    pub(super) mask: bool,
 }
 
 macro_rules! file_options {
@@ -182,12 +181,6 @@ impl CogOptions {
     /// Which overviews there are.
     pub fn overviews(mut self, overviews: Overviews) -> Self {
         self.overviews = overviews;
-        self
-    }
-
-    /// Whether there is a mask inside, of a bit for each pixel, with overviews of its own: off by default.
-    pub fn mask(mut self, mask: bool) -> Self {
-        self.mask = mask;
         self
     }
 

@@ -157,9 +157,11 @@ impl Location {
         match &self.place {
             Place::Local(path) => self.create_local(path, head_len, sync, disk_bytes),
             Place::Url(io, url) => {
-                let waiting = Waiting::new(head_len, io.clone(), url.clone());
-                let doing = || format!("cannot write {}: cannot create a temporary file", self.name);
-                Ok(Box::new(waiting.map_err(|error| failed(doing(), error))?))
+                let end = End::Put { io: io.clone(), url: url.clone() };
+                let target = tempfile::tempfile().and_then(|file| FileTarget::boxed(Box::new(file), head_len, end));
+                target.map_err(|error| {
+                    failed(format!("cannot write {}: cannot create a temporary file", self.name), error)
+                })
             }
             Place::Store(to) => Ok(Box::new(Stream::new(to.clone(), Cut::new(head_len, bytes_max)))),
         }
@@ -193,45 +195,7 @@ impl Location {
             None => Box::new(file),
             Some(left) => Box::new(SmallDisk { file, left }),
         };
-        let mut disk = BufWriter::with_capacity(BUFFER_BYTES, disk);
-        disk.seek(SeekFrom::Start(head_len)).map_err(failed)?;
-        Ok(Box::new(LocalTarget { disk, temporary, path, sync }))
-    }
-}
-
-/// A file without a name, which is sent to a server when it is complete.
-#[derive(Debug)]
-struct Waiting {
-    disk: BufWriter<File>,
-    io: Io,
-    url: Url,
-}
-
-impl Waiting {
-    fn new(head_len: u64, io: Io, url: Url) -> io::Result<Self> {
-        let mut disk = BufWriter::with_capacity(BUFFER_BYTES, tempfile::tempfile()?);
-        disk.seek(SeekFrom::Start(head_len))?;
-        Ok(Self { disk, io, url })
-    }
-}
-
-impl Target for Waiting {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.disk.write_all(bytes)
-    }
-
-    fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()> {
-        self.disk.flush()?;
-        self.disk.get_mut().append_file(file, length)
-    }
-
-    fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()> {
-        let Self { mut disk, io, url } = *self;
-        let length = disk.seek(SeekFrom::End(0))?;
-        disk.seek(SeekFrom::Start(0))?;
-        disk.write_all(head)?;
-        let file = disk.into_inner().map_err(io::IntoInnerError::into_error)?;
-        put_file(&io, &url, &file, length.max(head.len() as u64)).map_err(io::Error::other)
+        FileTarget::boxed(disk, head_len, End::Rename { temporary, path: path.clone(), sync }).map_err(failed)
     }
 }
 
@@ -276,17 +240,33 @@ impl Drop for Temporary {
     }
 }
 
-/// A local file, written beside its final name and renamed at the end.
+/// A file on the disk, which becomes the output at the end.
 #[derive(Debug)]
-struct LocalTarget {
+struct FileTarget {
     // Subtle: dropped in this order, as some systems remove no open file.
     disk: BufWriter<Box<dyn Disk>>,
-    temporary: Temporary,
-    path: PathBuf,
-    sync: bool,
+    end: End,
 }
 
-impl Target for LocalTarget {
+/// How a file becomes the output.
+#[derive(Debug)]
+enum End {
+    /// It lies beside its final name, and is renamed.
+    Rename { temporary: Temporary, path: PathBuf, sync: bool },
+    /// It has no name, and is sent to a server.
+    Put { io: Io, url: Url },
+}
+
+impl FileTarget {
+    /// With room for a head of `head_len` bytes.
+    fn boxed(disk: Box<dyn Disk>, head_len: u64, end: End) -> io::Result<Box<dyn Target>> {
+        let mut disk = BufWriter::with_capacity(BUFFER_BYTES, disk);
+        disk.seek(SeekFrom::Start(head_len))?;
+        Ok(Box::new(Self { disk, end }))
+    }
+}
+
+impl Target for FileTarget {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.disk.write_all(bytes)
     }
@@ -297,16 +277,21 @@ impl Target for LocalTarget {
     }
 
     fn finish(self: Box<Self>, head: &[u8]) -> io::Result<()> {
-        let Self { mut disk, temporary, path, sync } = *self;
+        let Self { mut disk, end } = *self;
         disk.seek(SeekFrom::Start(0))?;
         disk.write_all(head)?;
         disk.flush()?;
-        if sync {
-            disk.get_ref().sync()?;
+        match end {
+            End::Put { io, url } => put_file(&io, &url, disk.get_ref().file()).map_err(io::Error::other),
+            End::Rename { temporary, path, sync } => {
+                if sync {
+                    disk.get_ref().file().sync_all()?;
+                }
+                drop(disk);
+                fs::rename(&temporary.path, &path)?;
+                if sync { sync_directory(directory_of(&path)) } else { Ok(()) }
+            }
         }
-        drop(disk);
-        fs::rename(&temporary.path, &path)?;
-        if sync { sync_directory(directory_of(&path)) } else { Ok(()) }
     }
 }
 
@@ -318,14 +303,14 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 
 /// What bytes are written to at last.
 trait Disk: Write + Seek + fmt::Debug + Send {
-    fn sync(&self) -> io::Result<()>;
+    fn file(&self) -> &File;
 
     fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()>;
 }
 
 impl Disk for File {
-    fn sync(&self) -> io::Result<()> {
-        self.sync_all()
+    fn file(&self) -> &File {
+        self
     }
 
     fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()> {
@@ -366,8 +351,8 @@ impl Seek for SmallDisk {
 }
 
 impl Disk for SmallDisk {
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync_all()
+    fn file(&self) -> &File {
+        &self.file
     }
 
     fn append_file(&mut self, file: &mut File, length: u64) -> io::Result<()> {
