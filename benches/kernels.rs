@@ -1,13 +1,14 @@
 //! How fast operations on pixels are beside what memory allows: a table of operations and dtypes.
 //!
 //! Rasters in memory, larger than caches, are computed on one thread block by block into buffers that are used again. Beside
-//! them bare loops go over as many bytes: one that only reads blocks, one that only writes a buffer, and the library's copy.
+//! them, in the same rounds, bare loops go over as many bytes: one that only reads blocks and one that only writes a buffer.
 //! An operation that is as fast as memory takes as long as reading what it reads and writing what it writes.
 //!
 //! A word after `--` picks the operations that have it in their names.
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -34,19 +35,18 @@ fn main() {
     println!("| operation | {} |", DTYPES.map(DType::name).join(" | "));
     println!("|---|{}", "---|".repeat(DTYPES.len()));
     let memory = DTYPES.map(Memory::of);
-    let row = |name: &str, rate: fn(&Memory) -> f64| {
-        println!("| {name} | {} |", memory.each_ref().map(|memory| format!("{:.1}", rate(memory))).join(" | "));
-    };
-    row("bare loop that reads", |memory| memory.read);
-    row("bare loop that writes", |memory| memory.write);
-    row("copy", |memory| memory.copy);
+    row("bare loop that reads", memory.iter().map(|memory| rate(memory.bytes(), fastest([&mut || memory.read()]))));
+    row("bare loop that writes", memory.iter().map(|memory| rate(memory.bytes(), fastest([&mut || memory.write()]))));
+    row("copy", memory.iter().map(|memory| rate(2.0 * memory.bytes(), fastest([&mut || memory.copy()]))));
     for operation in OPERATIONS {
         if wanted.as_ref().is_none_or(|wanted| operation.name.contains(wanted)) {
-            let cells: Vec<_> =
-                DTYPES.iter().zip(&memory).map(|(dtype, memory)| operation.cell(*dtype, memory)).collect();
-            println!("| {} | {} |", operation.name, cells.join(" | "));
+            row(operation.name, DTYPES.iter().zip(&memory).map(|(dtype, memory)| operation.cell(*dtype, memory)));
         }
     }
+}
+
+fn row(name: &str, cells: impl Iterator<Item = String>) {
+    println!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
 }
 
 const DTYPES: [DType; 6] = [DType::U8, DType::U16, DType::I16, DType::I32, DType::F32, DType::F64];
@@ -157,19 +157,24 @@ impl Operation {
         let (rasters, reads_condition) = self.reads;
         let read = (rasters as u64 * x.byte_len() + u64::from(reads_condition) * condition.byte_len()) as f64;
         let written = raster.byte_len() as f64;
-        let seconds = fastest(|| stream(&raster));
-        let least = (read / memory.read + written / memory.write) / 1e9;
-        format!("{:.1} ({:.2})", (read + written) / seconds / 1e9, seconds / least)
+        let [seconds, to_read, to_write] =
+            fastest([&mut || stream(&raster), &mut || memory.read(), &mut || memory.write()]);
+        let least = (read * to_read + written * to_write) / memory.bytes();
+        format!("{} ({:.2})", rate(read + written, [seconds]), seconds / least)
     }
 }
 
-fn fastest(mut run: impl FnMut()) -> f64 {
-    let time = |_| {
-        let start = Instant::now();
-        run();
-        start.elapsed().as_secs_f64()
-    };
-    (0..ROUNDS).map(time).fold(f64::INFINITY, f64::min)
+/// The least seconds of each, done in turns: what else the machine does meets all of them.
+fn fastest<const N: usize>(mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
+    let mut least = [f64::INFINITY; N];
+    for _ in 0..ROUNDS {
+        for (least, run) in least.iter_mut().zip(&mut runs) {
+            let start = Instant::now();
+            run();
+            *least = least.min(start.elapsed().as_secs_f64());
+        }
+    }
+    least
 }
 
 /// Computes a raster on this thread, chunk by chunk.
@@ -179,30 +184,46 @@ fn stream(raster: &LazyRaster) {
     }
 }
 
-/// What memory allows, in GB/s, for blocks of a dtype.
+fn rate(bytes: f64, [seconds]: [f64; 1]) -> String {
+    format!("{:.1}", bytes / seconds / 1e9)
+}
+
+/// As many bytes as a raster has, in blocks, for bare loops.
 struct Memory {
-    read: f64,
-    write: f64,
-    copy: f64,
+    blocks: Vec<Vec<u64>>,
+    buffer: RefCell<Vec<u64>>,
 }
 
 impl Memory {
     fn of(dtype: DType) -> Self {
-        let block = BLOCK_ROWS * COLUMNS * dtype.size() / size_of::<u64>();
-        let source: Vec<u64> = (0..rows(dtype) / BLOCK_ROWS * block).map(|at| at as u64).collect();
-        let bytes = (source.len() * size_of::<u64>()) as f64;
-        let rate = |times: f64, run: &mut dyn FnMut(&[u64])| {
-            times * bytes / fastest(|| source.chunks(block).for_each(&mut *run)) / 1e9
-        };
-        let mut buffer = vec![0_u64; block];
+        let words = BLOCK_ROWS * COLUMNS * dtype.size() / size_of::<u64>();
+        let count = rows(dtype) / BLOCK_ROWS;
         Self {
-            read: rate(1.0, &mut |block| {
-                black_box(block.iter().fold(0, |all, word| all ^ word));
-            }),
-            write: rate(1.0, &mut |block| {
-                black_box(&mut buffer).fill(block[0]);
-            }),
-            copy: rate(2.0, &mut |block| drop(black_box(block.to_vec()))),
+            blocks: (0..count).map(|block| (0..words).map(|at| (at + block) as u64).collect()).collect(),
+            buffer: RefCell::new(vec![0; words]),
+        }
+    }
+
+    fn bytes(&self) -> f64 {
+        (self.blocks.len() * size_of_val(&*self.blocks[0])) as f64
+    }
+
+    fn read(&self) {
+        for block in &self.blocks {
+            black_box(block.iter().fold(0, |all, word| all ^ word));
+        }
+    }
+
+    fn write(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        for block in &self.blocks {
+            black_box(&mut *buffer).fill(block[0]);
+        }
+    }
+
+    fn copy(&self) {
+        for block in &self.blocks {
+            drop(black_box(block.clone()));
         }
     }
 }

@@ -73,10 +73,12 @@ impl ChunkStream {
         Ok(Self { planned, state })
     }
 
-    fn chunk(&self, piece: usize, chunk: ChunkValue) -> Result<StreamedChunk> {
+    fn chunk(&self, piece: usize, value: ChunkValue) -> Result<StreamedChunk> {
         let stage = &self.planned.tasks.outputs()[0];
         let region = stage.pieces.region(piece);
-        let chunk = super::pixels(&chunk, &region, stage.meta.dtype)?;
+        let chunk = super::pixels(&value, &region, stage.meta.dtype)?;
+        // Subtle: while it lives, the chunk is shared, and would be copied.
+        drop(value);
         let chunk = Arc::try_unwrap(chunk).unwrap_or_else(|shared| (*shared).clone());
         Ok(StreamedChunk { region, raster: Raster::new(window(&stage.meta, &region), chunk)? })
     }
