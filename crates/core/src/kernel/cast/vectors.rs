@@ -53,7 +53,8 @@ macro_rules! integer_to_integer {
         const LOW: $from = if (<$to>::MIN as i64) < <$from>::MIN as i64 { <$from>::MIN } else { <$to>::MIN as $from };
         const HIGH: $from = if (<$to>::MAX as i64) > <$from>::MAX as i64 { <$from>::MAX } else { <$to>::MAX as $from };
         match $overflow {
-            Overflow::Error => all($input, $out, $missing, |pixel| (pixel as $to, (pixel >= LOW) & (pixel <= HIGH))),
+            // What fits keeps its value, nodata and what is none alike.
+            Overflow::Error => all($input, $out, None, |pixel| (pixel as $to, (pixel >= LOW) & (pixel <= HIGH))),
             Overflow::Saturate => all($input, $out, $missing, |pixel| (pixel.clamp(LOW, HIGH) as $to, true)),
             Overflow::Wrap => all($input, $out, $missing, |pixel| (pixel as $to, true)),
         }
@@ -82,11 +83,8 @@ use ends;
 
 macro_rules! float_to_narrow {
     ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
-        let (low, beyond) = ends!($from, $to);
         match $overflow {
-            Overflow::Error => {
-                all($input, $out, $missing, |pixel: $from| (Cut::<$to>::cut(pixel), (pixel >= low) & (pixel < beyond)))
-            }
+            Overflow::Error => all($input, $out, $missing, Cut::<$to>::fit),
             Overflow::Saturate => all($input, $out, $missing, |pixel: $from| (Cut::<$to>::cut(pixel), true)),
             Overflow::Wrap => false,
         }
@@ -112,6 +110,9 @@ use float_to_integer;
 trait Cut<Integer> {
     /// The nearest integer where it is beyond them, 0 for NaN.
     fn cut(self) -> Integer;
+
+    /// What it is cut to, and whether that is within them; 0 where it is not.
+    fn fit(self) -> (Integer, bool);
 }
 
 macro_rules! cut {
@@ -129,6 +130,17 @@ macro_rules! cut {
                 // SAFETY: it is a number, and lies between the ends of the integer, which the wide one holds.
                 let whole = unsafe { number.to_int_unchecked::<$wide>() };
                 whole as $to
+            }
+
+            #[inline(always)]
+            #[allow(unsafe_code, reason = "the bounds that `as` asks for again are known")]
+            fn fit(self) -> ($to, bool) {
+                let (low, beyond) = ends!($from, $to);
+                let fits = (self >= low) & (self < beyond);
+                let number = if fits { self } else { 0.0 };
+                // SAFETY: it is a number, and lies between the ends of the integer, which the wide one holds.
+                let whole = unsafe { number.to_int_unchecked::<$wide>() };
+                (whole as $to, fits)
             }
         })*)*
     };
