@@ -214,11 +214,11 @@ fn sinks_that_are_run_together_share_what_they_read() {
     let alone = requests(&|| Run::threads(2).run(&cog).unwrap());
     Run::threads(2).run(&bright).unwrap();
     let [alone_cog, alone_bright] = ["cog.tif", "bright.tif"].map(|name| fs::read(path(name)).unwrap());
-    let together = requests(&|| Run::threads(2).run_all(&[&cog, &bright]).unwrap());
+    let together = requests(&|| Run::threads(2).all(&[&cog, &bright]).unwrap());
     assert_eq!(together, alone, "the image is read once");
-    let error = Run::threads(2).run_all(&[&cog, &cog]).unwrap_err();
+    let error = Run::threads(2).all(&[&cog, &cog]).unwrap_err();
     assert!(error.message().ends_with("twice in one run: give each output its own name"), "{error}");
-    assert_eq!(Run::threads(2).run_all(&[]).unwrap().output_bytes, 0);
+    assert_eq!(Run::threads(2).all(&[]).unwrap().output_bytes, 0);
     assert!(fs::read(path("cog.tif")).unwrap() == alone_cog && fs::read(path("bright.tif")).unwrap() == alone_bright);
 }
 

@@ -142,6 +142,9 @@ class Checker:
                    "--compress", codec, *options, "--blocksize", str(block), "--resampling", way]
         command += ["--sparse"] if kind == "sparse" else []
         command += [f"v={source}@valid", "--mask", "v"] if kind == "masked" else []
+        # Of a palette GDAL has none.
+        notes = kind != "palette" and rng.random() < 0.5
+        command += ["--statistics"] if notes else []
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, done.stdout
         is_valid, errors, warned = cog_validate(out, strict=True, quiet=True)
@@ -156,6 +159,9 @@ class Checker:
             np.testing.assert_array_equal(ours.read(), pixels)
             mask = theirs.dataset_mask() > 0
             np.testing.assert_array_equal(ours.dataset_mask() > 0, mask)
+            for band in range(count):
+                valid = mask if kind == "masked" or nodata is None else ~np.isnan(pixels[band]) if np.isnan(nodata) else pixels[band] != nodata
+                self.statistics(ours.tags(band + 1), pixels[band][valid], valid.mean() if notes else None)
             levels = len(ours.overviews(1))
             for what in ("descriptions", "scales", "offsets", "units", "colorinterp"):
                 assert getattr(ours, what) == getattr(theirs, what), f"{what} {getattr(ours, what)}, not {getattr(theirs, what)}"
@@ -195,8 +201,23 @@ class Checker:
 
     @staticmethod
     def told(file, band):
-        return {domain: {name: value for name, value in file.tags(band, domain).items() if name != "OVR_RESAMPLING_ALG"}
+        of_pixels = lambda name: name == "OVR_RESAMPLING_ALG" or name.startswith("STATISTICS_")
+        return {domain: {name: value for name, value in file.tags(band, domain).items() if not of_pixels(name)}
                 for domain in ("", "own")}
+
+    @staticmethod
+    def statistics(told, valid, share):
+        """What GDAL reads of a band is what its pixels are; nothing where it was not asked for, or none is valid."""
+        told = {name: float(value) for name, value in told.items() if name.startswith("STATISTICS_")}
+        if share is None or valid.size == 0:
+            assert told == {}, told
+            return
+        wide = valid.astype("f8")
+        expected = {"MINIMUM": wide.min(), "MAXIMUM": wide.max(), "MEAN": wide.mean(), "STDDEV": wide.std(), "VALID_PERCENT": 100 * share}
+        assert set(told) == {f"STATISTICS_{name}" for name in expected}, told
+        for name, value in expected.items():
+            tolerance = 1e-3 if name == "VALID_PERCENT" else 1e-9
+            assert abs(told[f"STATISTICS_{name}"] - value) <= tolerance * max(1, abs(value)), (name, told, value)
 
     def same(self, ours, theirs, nodata, way, level):
         """Equal, or as near as rounding once a level leaves it."""

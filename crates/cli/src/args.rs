@@ -255,6 +255,9 @@ pub(crate) struct FormatArgs {
     /// Leave blocks of nothing but nodata, or 0 where there is none, out of the file.
     #[arg(long)]
     sparse: bool,
+    /// Note in the file each band's minimum, maximum, mean, standard deviation and share of valid pixels, as GDAL does.
+    #[arg(long)]
+    statistics: bool,
     /// Write a Cloud-Optimized GeoTIFF, with overviews.
     #[arg(long)]
     cog: bool,
@@ -264,6 +267,9 @@ pub(crate) struct FormatArgs {
     /// How overviews are made; nearest by default for bool, a single band of 8 bits and colour maps, else average.
     #[arg(long, value_name = "WAY", value_parser = parse_resampling, requires = "cog")]
     resampling: Option<Resampling>,
+    /// Draw it, too: a PNG of at most 1024 pixels a side, transparent where there is nodata.
+    #[arg(long, value_name = "OUT.png", requires = "output")]
+    pub(crate) quicklook: Option<PathBuf>,
 }
 
 fn parse_overviews(text: &str) -> Result<Overviews, String> {
@@ -304,7 +310,8 @@ impl FormatArgs {
     }
 
     fn options(&self) -> GeoTiffOptions {
-        let mut options = GeoTiffOptions::new().big_tiff(self.bigtiff.into()).sparse(self.sparse);
+        let mut options =
+            GeoTiffOptions::new().big_tiff(self.bigtiff.into()).sparse(self.sparse).statistics(self.statistics);
         if let Some(interleave) = self.interleave {
             options = options.interleave(interleave.into());
         }

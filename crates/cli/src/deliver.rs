@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use swath::{Detail, DotOptions, Explain, Info, Io, LazyRaster, Run, Sink, Times, Trace};
+use swath::prelude::*;
+use swath::{Colors, Detail, DotOptions, Explain, Info, Io, Job, LazyRaster, Run, Times, Trace};
 
 use crate::args::{FormatArgs, RunArgs, ShowArgs};
 use crate::failure::Failure;
 use crate::{interrupt, output, progress};
+
+/// Pixels on the longer side of a quicklook at most.
+const QUICKLOOK_SIDE_MAX: usize = 1024;
 
 /// What makes no sense for a raster that goes to `path`, or nowhere.
 pub(crate) fn check(path: Option<&Path>, show: &ShowArgs, run: &RunArgs) -> Result<(), Failure> {
@@ -41,7 +45,14 @@ pub(crate) fn raster(
 ) -> Result<(), Failure> {
     let Some(path) = output.path else { return show(show_args, &run, raster) };
     let sink = output.format.sink(raster, path, output.io, output.like, output.mask)?;
-    if show_args.explain { show(show_args, &run, &sink) } else { write(&sink, run, show_args, run_args) }
+    let picture = output.format.quicklook.as_deref();
+    let picture = picture.map(|path| raster.to_png(path, &Colors::Auto, QUICKLOOK_SIDE_MAX)).transpose()?;
+    let jobs: Vec<&dyn Job> = std::iter::once(&sink).chain(&picture).map(|sink| sink as &dyn Job).collect();
+    if show_args.explain {
+        show(show_args, &run, jobs.as_slice())
+    } else {
+        write(sink.name(), &jobs, run, show_args, run_args)
+    }
 }
 
 /// Prints the plan and writes the graph, where asked for.
@@ -60,24 +71,24 @@ fn draw(args: &ShowArgs, run: &Run, what: Explain<'_>, times: Option<Times>) -> 
     if path == Path::new("-") { output::print(&dot) } else { output::write_file(path, dot) }
 }
 
-fn write(sink: &Sink, run: Run, show: &ShowArgs, args: &RunArgs) -> Result<(), Failure> {
+fn write(name: &str, jobs: &[&dyn Job], run: Run, show: &ShowArgs, args: &RunArgs) -> Result<(), Failure> {
     let trace = Trace::new();
     let is_watched = args.trace.is_some() || show.dot.is_some();
     let run = interrupt::cancelling(if is_watched { run.traced_by(&trace) } else { run });
     let written = if args.progress {
         let (run, _bar) = progress::shown(run.clone());
-        sink.run(&run)
+        run.all(jobs)
     } else {
-        sink.run(&run)
+        run.all(jobs)
     };
     // First, as a run that failed is one to look at.
     let traced = args.trace.as_ref().map_or(Ok(()), |path| trace.write(path));
-    let drawn = draw(show, &run, sink.into(), trace.times());
+    let drawn = draw(show, &run, jobs.into(), trace.times());
     let report = written?;
     traced?;
     drawn?;
     if !args.quiet {
-        output::note(format_args!("{}: {report}", sink.name()));
+        output::note(format_args!("{name}: {report}"));
     }
     Ok(())
 }

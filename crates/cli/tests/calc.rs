@@ -7,7 +7,7 @@ use std::fs;
 use common::Folder;
 use expect_test::{Expect, expect};
 use swath::prelude::*;
-use swath::{OpenOptions, Overview, Run};
+use swath::{OpenOptions, Overview, Run, Scalar};
 
 const LESSON: &str = "mask(visual, isin(scl, [8, 9]), 0)";
 
@@ -67,6 +67,24 @@ fn a_cog_is_written_where_one_is_wanted() {
     assert!(calc(&["--cog", "--overviews", "many"]).failed(2).contains("expected auto, or a count"));
     assert!(calc(&["--overviews", "2"]).failed(2).contains("--cog"));
     assert!(calc(&["--resampling", "mode"]).failed(2).contains("--cog"));
+}
+
+#[test]
+fn a_file_notes_its_statistics_and_a_quicklook_is_drawn_beside_it() {
+    let folder = Folder::with_rasters();
+    let calc = ["calc", "s", "s=scl.tif", "-o", "out.tif", "--statistics", "--quicklook", "out.png"];
+    let said = folder.swath(&calc);
+    assert!(said.err.starts_with("out.tif: ") && said.err.lines().count() == 1, "{}", said.err);
+    said.fine();
+    let path = folder.path("out.tif");
+    let noted = swath::info(path.to_str().unwrap()).unwrap().bands.remove(0).statistics.unwrap();
+    let told = swath::open(path.to_str().unwrap()).unwrap().statistics().unwrap().compute().unwrap().band(0).unwrap();
+    assert_eq!(noted.maximum, told.max().map(Scalar::to_f64));
+    assert!(fs::read(folder.path("out.png")).unwrap().starts_with(b"\x89PNG"));
+    let explained = folder.swath(&[&calc[..], &["--explain"]].concat()).fine();
+    assert!(explained.contains("out.png") && explained.contains("PNG, "), "{explained}");
+    let error = folder.swath(&["calc", "s", "s=scl.tif", "--explain", "--quicklook", "out.png"]).failed(2);
+    assert!(error.contains("--output"), "{error}");
 }
 
 #[test]

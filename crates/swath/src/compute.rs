@@ -14,6 +14,8 @@ use swath_core::source::MemorySource;
 use swath_core::{buffer::Pixel, chunk::Chunk, error::Error};
 use swath_io::write::{CogOptions, GeoTiffOptions};
 
+use crate::job::StatisticsJob;
+use crate::quicklook::{self, Colors};
 use crate::run::{ChunkStream, Run, RunFuture};
 use crate::sink::Sink;
 use crate::statistics::Statistics;
@@ -92,6 +94,16 @@ pub trait Compute: sealed::Sealed {
     #[track_caller]
     fn to_cog_with(&self, path: impl AsRef<Path>, options: CogOptions) -> Result<Sink>;
 
+    /// A quicklook of it: a PNG with at most `side_max` pixels on its longer side (every n-th pixel), at a path or a URI;
+    /// nodata is transparent. Of more than three bands the first three are drawn. Nothing runs until the sink is run.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the raster has a Time axis longer than 1, or the URI is none.
+    #[doc(alias = "quicklook")]
+    #[doc(alias = "thumbnail")]
+    #[track_caller]
+    fn to_png(&self, path: impl AsRef<Path>, colors: &Colors, side_max: usize) -> Result<Sink>;
+
     /// A target of one's own, for embedders: `open` gives one that nothing was written to, for each run, and one to see what it
     /// takes. [`check_sink`](crate::embed::check_sink) checks what is asked of it.
     ///
@@ -156,6 +168,11 @@ impl Compute for LazyRaster {
     }
 
     #[track_caller]
+    fn to_png(&self, path: impl AsRef<Path>, colors: &Colors, side_max: usize) -> Result<Sink> {
+        located(|| quicklook::sink(self, path.as_ref(), colors, side_max))
+    }
+
+    #[track_caller]
     fn to_sink(&self, open: impl Fn() -> Result<Arc<dyn ChunkSink>> + Send + Sync + 'static) -> Result<Sink> {
         located(|| Sink::own(self, Arc::new(open)))
     }
@@ -180,6 +197,9 @@ pub trait ComputeStatistics: sealed::Sealed {
     /// [`compute`](Self::compute) as a future.
     fn compute_async(&self) -> RunFuture<Statistics>;
 
+    /// A job that a run does [beside others](Run::all), such as the sink that writes the same pixels.
+    fn job(&self) -> StatisticsJob;
+
     /// What computing them would do: plan, requests, bytes, tasks, peak memory.
     ///
     /// # Errors
@@ -194,6 +214,10 @@ impl ComputeStatistics for LazyStatistics {
 
     fn compute_async(&self) -> RunFuture<Statistics> {
         Run::default().statistics_async(self)
+    }
+
+    fn job(&self) -> StatisticsJob {
+        StatisticsJob::new(self)
     }
 
     fn explain(&self) -> Result<String> {

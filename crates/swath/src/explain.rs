@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use swath_core::error::Result;
-use swath_core::exec::{Job, Target, TaskKind, Tasks};
+use swath_core::exec::{self, Target, TaskKind, Tasks};
 use swath_core::expr::{LazyRaster, LazyStatistics};
 use swath_core::plan::dot::{self, DotOptions};
 use swath_core::plan::explain::tree;
 use swath_core::text::{bytes, count, counted, short};
 
+use crate::job::{self, Job};
 use crate::run::{Run, engine};
 use crate::sink::Sink;
 
-/// What can be explained and drawn: a lazy raster (as if computed), a sink, or statistics.
+/// What can be explained and drawn: a lazy raster (as if computed), statistics, a sink, or several [jobs](Job) together.
 #[derive(Debug, Clone, Copy)]
 pub enum Explain<'a> {
     /// A raster, computed into memory.
@@ -21,6 +22,14 @@ pub enum Explain<'a> {
     Sink(&'a Sink),
     /// Statistics.
     Statistics(&'a LazyStatistics),
+    /// What [`Run::all`] would do.
+    Jobs(&'a [&'a dyn Job]),
+}
+
+impl<'a> From<&'a [&'a dyn Job]> for Explain<'a> {
+    fn from(jobs: &'a [&'a dyn Job]) -> Self {
+        Self::Jobs(jobs)
+    }
 }
 
 impl<'a> From<&'a LazyStatistics> for Explain<'a> {
@@ -42,18 +51,30 @@ impl<'a> From<&'a Sink> for Explain<'a> {
 }
 
 impl Explain<'_> {
-    fn job(&self) -> Result<Job> {
+    /// What a run is asked for, and which of its outputs are shown: of a file, whose overviews are outputs too, the file's.
+    fn job(&self) -> Result<(exec::Job, Vec<usize>)> {
+        let of_all = |jobs: &[&dyn Job]| {
+            let (mut opened, mut shown) = (Vec::new(), Vec::with_capacity(jobs.len()));
+            for job in jobs {
+                shown.push(opened.len());
+                opened.extend(job.open()?);
+            }
+            Ok((exec::Job::new(&job::targets(&opened))?, shown))
+        };
         match self {
-            Explain::Raster(raster) => Job::new(&[(*raster, Target::Pieces)]),
-            Explain::Sink(sink) => sink.job(),
-            Explain::Statistics(statistics) => Job::new(&[(statistics.raster(), statistics.target()?.1)]),
+            Explain::Raster(raster) => Ok((exec::Job::new(&[(*raster, Target::Pieces)])?, vec![0])),
+            Explain::Sink(sink) => of_all(&[*sink]),
+            Explain::Statistics(statistics) => {
+                Ok((exec::Job::new(&[(statistics.raster(), statistics.target()?.1)])?, vec![0]))
+            }
+            Explain::Jobs(jobs) => of_all(jobs),
         }
     }
 
     fn result_bytes(&self) -> Result<u64> {
         match self {
             Explain::Raster(raster) => Ok(raster.meta()?.byte_len()),
-            Explain::Sink(_) | Explain::Statistics(_) => Ok(0),
+            Explain::Sink(_) | Explain::Statistics(_) | Explain::Jobs(_) => Ok(0),
         }
     }
 }
@@ -82,13 +103,14 @@ pub struct Prediction {
 
 /// A planned run.
 struct Planned {
-    job: Job,
+    job: exec::Job,
+    shown: Vec<usize>,
     tasks: Tasks,
     prediction: Prediction,
 }
 
 fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
-    let (job, result_bytes) = (what.job()?, what.result_bytes()?);
+    let ((job, shown), result_bytes) = (what.job()?, what.result_bytes()?);
     let tasks = run.tasks(&job)?;
     let held = result_bytes + engine::bytes_of_ends(&tasks);
     let limit = run.memory();
@@ -102,11 +124,11 @@ fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
         prediction.guarded_blocks += totals.guarded_blocks;
     }
     prediction.memory_most = (held + most).clamp(memory_least, limit.max(memory_least));
-    Ok(Planned { job, tasks, prediction })
+    Ok(Planned { job, shown, tasks, prediction })
 }
 
 pub(crate) fn draw(run: &Run, what: &Explain<'_>, options: &DotOptions) -> Result<String> {
-    let job = what.job()?;
+    let (job, _) = what.job()?;
     dot::draw(&job, options, || {
         let tasks = run.tasks(&job)?;
         options.times.iter().try_for_each(|times| times.check(&tasks))?;
@@ -119,8 +141,8 @@ pub(crate) fn predict(run: &Run, what: &Explain<'_>) -> Result<Prediction> {
 }
 
 pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
-    let Planned { job, tasks, prediction } = plan(run, what)?;
-    let mut out = tree(job.unfused(), 0);
+    let Planned { job, shown, tasks, prediction } = plan(run, what)?;
+    let mut out = tree(job.unfused(), &shown);
     writes(&mut out, &tasks);
     out.push_str("\nreads\n");
     reads(&mut out, &tasks);
@@ -140,13 +162,15 @@ pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
     Ok(out)
 }
 
-/// What sinks there are: the file, and the overviews that it is to have.
+/// What sinks there are: the file, and the overviews that it is to have; and what is told beside them.
 fn writes(out: &mut String, tasks: &Tasks) {
-    let sinks = tasks.outputs().iter().filter_map(|stage| match &stage.target {
+    let outputs = tasks.outputs();
+    let about = outputs.iter().filter_map(|stage| match &stage.target {
         Target::Sink(sink) => Some(sink.describe()),
+        Target::Reduce { .. } if outputs.len() > 1 => Some("statistics".to_owned()),
         _ => None,
     });
-    for (index, about) in sinks.enumerate() {
+    for (index, about) in about.enumerate() {
         let _ = writeln!(out, "{}  {about}", if index == 0 { "\nwrites\n" } else { "" });
     }
 }

@@ -53,6 +53,7 @@
 
 mod compute;
 mod explain;
+mod job;
 mod memory;
 mod open;
 mod quicklook;
@@ -65,6 +66,7 @@ mod trace;
 
 pub use compute::{Compute, ComputeStatistics, raster};
 pub use explain::{Explain, Prediction};
+pub use job::{Job, StatisticsJob};
 pub use open::{OpenOptions, info, open, open_all};
 pub use quicklook::{Colors, Quicklook};
 pub use run::{Cancel, ChunkStream, OutputBlocks, Outputs, Progress, Report, Run, RunFuture, StreamedChunk, Threads};

@@ -1,18 +1,21 @@
 //! What is to be written: a value that can be explained, drawn and run.
 
 mod masked;
+mod noted;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use swath_core::error::{Error, Result, located};
-use swath_core::exec::{Job, Target, source_layout};
+use swath_core::exec::source_layout;
 use swath_core::expr::LazyRaster;
 use swath_core::plan::dot::DotOptions;
 use swath_core::sink::ChunkSink;
 use swath_io::write::{CogOptions, CogSink, GeoTiffOptions, GeoTiffSink};
 
+use crate::job::Opened;
+use crate::job::sealed::Sealed;
 use crate::run::{Report, Run, RunFuture};
 
 /// A raster and the file that it is to become. Nothing runs, and no file is touched, until it is [run](Self::run).
@@ -158,57 +161,57 @@ impl Sink {
         Run::default().to_dot(self, options)
     }
 
-    pub(crate) fn job(&self) -> Result<Job> {
-        Job::new(&targets(&self.open()?))
-    }
-
     /// Each level from the one before; the first is the raster itself.
     fn levels(raster: &LazyRaster, cog: &CogSink) -> Result<Vec<Opened>> {
         let mut raster = raster.clone();
         let mut all = Vec::with_capacity(cog.levels().len());
         for level in cog.levels() {
             raster = raster.downsample(level.size(), cog.resampling())?;
-            all.push(Opened::new(&raster, Arc::clone(level) as _));
+            all.push(Opened::sink(&raster, Arc::clone(level) as _));
         }
         Ok(all)
     }
+}
 
-    /// Targets that nothing was written to.
-    pub(crate) fn open(&self) -> Result<Vec<Opened>> {
+impl Sealed for Sink {
+    fn output(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+
+    fn open(&self) -> Result<Vec<Opened>> {
         match &self.target {
             SinkTarget::GeoTiff(options) => {
                 let layout = source_layout(&self.raster)?;
-                let sink = GeoTiffSink::new(&self.name, self.raster.meta()?, layout, options.clone())?;
-                Ok(vec![Opened::new(&self.raster, Arc::new(sink))])
+                let sink = Arc::new(GeoTiffSink::new(&self.name, self.raster.meta()?, layout, options.clone())?);
+                let mut opened = vec![Opened::sink(&self.raster, Arc::clone(&sink) as _)];
+                if sink.wants_statistics() {
+                    let tell = move |told| sink.note_statistics(noted::bands(&told));
+                    opened.push(Opened::statistics(&noted::statistics(&self.raster)?, tell)?);
+                }
+                Ok(opened)
             }
             SinkTarget::Cog(options, mask) => {
                 let (meta, layout) = (self.raster.meta()?, source_layout(&self.raster)?);
-                match mask {
-                    None => Self::levels(&self.raster, &CogSink::new(&self.name, meta, layout, options)?),
+                let (cog, mut opened, described) = match mask {
+                    None => {
+                        let cog = CogSink::new(&self.name, meta, layout, options)?;
+                        let levels = Self::levels(&self.raster, &cog)?;
+                        (cog, levels, self.raster.clone())
+                    }
                     Some(valid) => {
                         let cog = CogSink::with_masks(&self.name, meta, layout, options)?;
-                        masked::levels(&self.raster, valid, &cog)
+                        let masked = masked::masked(&self.raster, valid)?;
+                        let levels = masked::levels(&self.raster, valid, &masked, &cog)?;
+                        (cog, levels, masked)
                     }
+                };
+                if cog.wants_statistics() {
+                    let tell = move |told| cog.note_statistics(noted::bands(&told));
+                    opened.push(Opened::statistics(&noted::statistics(&described)?, tell)?);
                 }
+                Ok(opened)
             }
-            SinkTarget::Own(open) => Ok(vec![Opened::new(&self.raster, open()?)]),
+            SinkTarget::Own(open) => Ok(vec![Opened::sink(&self.raster, open()?)]),
         }
     }
-}
-
-/// A raster and what takes its blocks.
-pub(crate) struct Opened {
-    raster: LazyRaster,
-    pub(crate) sink: Arc<dyn ChunkSink>,
-}
-
-impl Opened {
-    fn new(raster: &LazyRaster, sink: Arc<dyn ChunkSink>) -> Self {
-        Self { raster: raster.clone(), sink }
-    }
-}
-
-/// What a run of these computes.
-pub(crate) fn targets(opened: &[Opened]) -> Vec<(&LazyRaster, Target)> {
-    opened.iter().map(|Opened { raster, sink }| (raster, Target::Sink(Arc::clone(sink)))).collect()
 }

@@ -29,6 +29,7 @@ impl Job {
         let name = |index: usize, target: &Target| match target {
             Target::Sink(sink) => sink.name().to_owned(),
             Target::Reduce { .. } if outputs.len() == 1 => "statistics".to_owned(),
+            Target::Reduce { .. } => format!("statistics {index}"),
             _ if outputs.len() == 1 => "result".to_owned(),
             _ => format!("result {index}"),
         };

@@ -10,12 +10,14 @@ use crate::meta::Meta;
 use crate::shape::visible;
 use crate::text::{counted, lengths, short};
 
-/// The steps that lead to output `index`, one a line, each under its user. A step that several use is printed once.
-pub fn tree(plan: &Plan, index: usize) -> String {
+/// The steps that lead to these outputs, by their numbers, one a line, each under its user. A step that several use is printed
+/// once.
+pub fn tree(plan: &Plan, outputs: &[usize]) -> String {
     let mut out = String::new();
     let mut seen = vec![false; plan.graph().node_count()];
     // (step, what to print before its name, what to print before its inputs' names)
-    let mut stack = vec![(plan.outputs()[index], String::new(), String::new())];
+    let root = |index: &usize| (plan.outputs()[*index], String::new(), String::new());
+    let mut stack: Vec<_> = outputs.iter().rev().map(root).collect();
     while let Some((node, lead, below)) = stack.pop() {
         let step = plan.step(node);
         let known = std::mem::replace(&mut seen[node.index()], true);

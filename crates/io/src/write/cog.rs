@@ -26,8 +26,10 @@ use super::image::Image;
 use super::options::{CogOptions, Overviews};
 use super::parted::{PartPlan, Parted};
 use super::state::State;
+use super::statistics::{Room, filled};
 use super::target::{Location, Place, failed};
 use crate::codec::encode;
+use crate::read::BandStatistics;
 
 /// The sinks of a Cloud-Optimized GeoTIFF: the raster's, one for each overview, and as many for masks if there are any.
 ///
@@ -39,6 +41,7 @@ pub struct CogSink {
     levels: Vec<Arc<CogLevel>>,
     masks: Vec<Arc<CogLevel>>,
     resampling: Resampling,
+    file: Arc<CogFile>,
 }
 
 /// The raster of a COG, an overview, or the mask of one of them: a [`ChunkSink`].
@@ -55,6 +58,7 @@ pub struct CogLevel {
 struct CogFile {
     location: Location,
     head: Head,
+    room: Option<Room>,
     /// Of each image, the count of blocks, and the most bytes of one with what stands around it.
     blocks: Vec<(usize, u64)>,
     /// How it goes to a store, if it does so without waiting on the disk.
@@ -135,6 +139,7 @@ impl CogSink {
         let file = Arc::new(CogFile {
             location,
             head,
+            room: Room::of(&options.file.description, &format),
             blocks,
             parts,
             sync: options.file.sync,
@@ -163,7 +168,7 @@ impl CogSink {
             Arc::new(CogLevel { file: Arc::clone(&file), image, number, about })
         };
         let (masks, levels) = specs.iter().enumerate().map(image).partition(|image| image.is_mask());
-        Ok(Self { levels, masks, resampling })
+        Ok(Self { levels, masks, resampling, file })
     }
 
     /// The raster's sink, then those of the overviews, each smaller than the one before.
@@ -182,12 +187,23 @@ impl CogSink {
         self.resampling
     }
 
+    /// Whether it was asked to note statistics, and wants to be [told](Self::note_statistics) them.
+    pub fn wants_statistics(&self) -> bool {
+        self.file.room.is_some()
+    }
+
+    /// Notes statistics of the raster's bands, in their order; before the last image is finished, and where they are wanted.
+    pub fn note_statistics(&self, statistics: Vec<Option<BandStatistics>>) {
+        if let Some(room) = &self.file.room {
+            room.note(statistics);
+        }
+    }
+
     /// As if the disk had room for so many bytes only: for tests of what a full disk leaves behind.
     #[doc(hidden)]
     #[must_use]
     pub fn with_disk_bytes(self, bytes: u64) -> Self {
-        // All levels have one file.
-        self.levels[0].file.disk_bytes.get_or_init(|| bytes);
+        self.file.disk_bytes.get_or_init(|| bytes);
         self
     }
 }
@@ -259,7 +275,7 @@ impl CogFile {
 
     /// Puts the file together and makes it visible; returns its size.
     fn complete(&self, writing: Writing) -> Result<u64> {
-        let completed = writing.assembly.complete(&self.head);
+        let completed = writing.assembly.complete(&filled(&self.head, self.room.as_ref()));
         completed.map_err(|error| failed(format!("cannot complete {}", self.location.name()), error))
     }
 }

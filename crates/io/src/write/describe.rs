@@ -8,7 +8,7 @@ use swath_core::dtype::DType;
 use swath_core::error::{Error, Result};
 
 use crate::printf;
-use crate::read::{BandInfo, ColorInterpretation, Metadata};
+use crate::read::{BandInfo, BandStatistics, ColorInterpretation, Metadata};
 
 /// What is said of the pixels, but not by them.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Description {
     pub(super) bands: Vec<BandInfo>,
     pub(super) metadata: Metadata,
     pub(super) color_map: Option<Vec<[u8; 4]>>,
+    /// Whether each band's statistics are said, too, once they are known.
+    pub(super) statistics: bool,
 }
 
 /// TIFF's photometric interpretation, and what it makes of the first bands.
@@ -102,8 +104,25 @@ impl Description {
         Some((0..3).flat_map(of).collect())
     }
 
-    /// GDAL's XML; none where nothing is to be said.
-    pub(super) fn to_xml(&self, photometric: Photometric) -> Option<String> {
+    /// GDAL's XML; none where nothing is to be said. Where statistics are, those known of each band, and blanks behind it up
+    /// to the length that it has with the longest.
+    pub(super) fn to_xml(
+        &self,
+        photometric: Photometric,
+        bands: usize,
+        known: &[Option<BandStatistics>],
+    ) -> Option<String> {
+        let items = self.items(photometric, known);
+        if !self.statistics {
+            return (!items.is_empty()).then(|| document(&items));
+        }
+        let length = document(&self.items(photometric, &vec![Some(LONGEST); bands])).len();
+        let xml = document(&items);
+        let blanks = " ".repeat(length - xml.len());
+        Some(xml + &blanks)
+    }
+
+    fn items(&self, photometric: Photometric, known: &[Option<BandStatistics>]) -> String {
         let mut items = String::new();
         // What GDAL makes of other tags, and does not write here either.
         let is_derived = |domain: &str, name: &str| {
@@ -141,8 +160,43 @@ impl Description {
                 }
             }
         }
-        (!items.is_empty()).then(|| format!("<GDALMetadata>\n{items}</GDALMetadata>\n"))
+        for (index, statistics) in known.iter().enumerate() {
+            for (name, value) in statistics.iter().flat_map(statistics_items) {
+                item(&mut items, name, &value, Some(index), "", "");
+            }
+        }
+        items
     }
+}
+
+fn document(items: &str) -> String {
+    format!("<GDALMetadata>\n{items}</GDALMetadata>\n")
+}
+
+/// Statistics that take as much room as any.
+const LONGEST: BandStatistics = {
+    let number = Some(-1.234_567_890_123_4e-308);
+    BandStatistics {
+        minimum: number,
+        maximum: number,
+        mean: number,
+        standard_deviation: number,
+        valid_percent: Some(1.234e-15),
+        approximate: false,
+    }
+};
+
+/// As GDAL names them, with as many digits, in its order.
+fn statistics_items(statistics: &BandStatistics) -> impl Iterator<Item = (&'static str, String)> {
+    [
+        ("STATISTICS_MAXIMUM", statistics.maximum, 14),
+        ("STATISTICS_MEAN", statistics.mean, 14),
+        ("STATISTICS_MINIMUM", statistics.minimum, 14),
+        ("STATISTICS_STDDEV", statistics.standard_deviation, 14),
+        ("STATISTICS_VALID_PERCENT", statistics.valid_percent, 4),
+    ]
+    .into_iter()
+    .filter_map(|(name, value, digits)| Some((name, printf::general(value?, digits))))
 }
 
 fn item(out: &mut String, name: &str, value: &str, band: Option<usize>, domain: &str, role: &str) {
@@ -194,7 +248,7 @@ mod tests {
         ]);
         told.metadata =
             [("", "AREA_OR_POINT", "Area"), ("", "AUTHOR", "me"), ("IMAGE_STRUCTURE", "X", "1")].into_iter().collect();
-        let xml = told.to_xml(told.photometric(2, DType::U16)).unwrap();
+        let xml = told.to_xml(told.photometric(2, DType::U16), 2, &[]).unwrap();
         expect![[r#"
             <GDALMetadata>
               <Item name="AUTHOR">me</Item>
@@ -207,7 +261,37 @@ mod tests {
             </GDALMetadata>
         "#]]
         .assert_eq(&xml);
-        assert_eq!(Description::default().to_xml(Photometric::RGB), None);
+        assert_eq!(Description::default().to_xml(Photometric::RGB, 3, &[]), None);
+    }
+
+    #[test]
+    fn statistics_leave_the_length_as_it_was_reserved() {
+        let told = Description {
+            statistics: true,
+            ..described(vec![BandInfo { unit: Some("m²".into()), ..BandInfo::default() }])
+        };
+        let xml = |known: &[Option<BandStatistics>]| told.to_xml(Photometric::GRAY, 2, known).unwrap();
+        let of = |number: f64, valid_percent: f64| {
+            let number = Some(number);
+            let (minimum, maximum, mean, standard_deviation) = (number, number, number, number);
+            let valid_percent = Some(valid_percent);
+            Some(BandStatistics { minimum, maximum, mean, standard_deviation, valid_percent, approximate: false })
+        };
+        let reserved = xml(&[]).len();
+        for number in [0.0, f64::MIN, -f64::MIN_POSITIVE, 5e-324, -1.0 / 3.0, 1e15, -123_456_789_012_345.6] {
+            assert_eq!(xml(&[of(number, 1e-14), of(number, 100.0 / 3.0)]).len(), reserved, "{number}");
+        }
+        expect![[r#"
+            <GDALMetadata>
+              <Item name="UNITTYPE" sample="0" role="unittype">m²</Item>
+              <Item name="STATISTICS_MAXIMUM" sample="1">0.5</Item>
+              <Item name="STATISTICS_MEAN" sample="1">0.5</Item>
+              <Item name="STATISTICS_MINIMUM" sample="1">0.5</Item>
+              <Item name="STATISTICS_STDDEV" sample="1">0.5</Item>
+              <Item name="STATISTICS_VALID_PERCENT" sample="1">33.33</Item>
+            </GDALMetadata>
+        "#]]
+        .assert_eq(xml(&[None, of(0.5, 100.0 / 3.0)]).trim_end_matches(' '));
     }
 
     #[test]
@@ -224,7 +308,7 @@ mod tests {
         assert_eq!(rgb.photometric(4, DType::U16), Photometric::RGB);
         assert_eq!(rgb.photometric(4, DType::F32), Photometric::GRAY);
         assert_eq!(rgb.extra_samples(4, Photometric::RGB), [UNASSOCIATED_ALPHA]);
-        assert_eq!(rgb.to_xml(Photometric::RGB), None);
+        assert_eq!(rgb.to_xml(Photometric::RGB, 4, &[]), None);
         assert_eq!(colored(&[Gray]).photometric(3, DType::U8), Photometric::GRAY);
         assert_eq!(none.extra_samples(3, Photometric::GRAY), [UNSPECIFIED; 2]);
     }

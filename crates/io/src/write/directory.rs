@@ -67,6 +67,17 @@ impl Head {
         self.big
     }
 
+    /// With another text of the same length in the first directory.
+    pub(super) fn with_text(&self, tag: u16, text: String) -> Self {
+        let mut head = self.clone();
+        let tags = head.directories.iter_mut().take(1).flat_map(|directory| &mut directory.tags);
+        for (_, value) in tags.filter(|(own, _)| *own == tag) {
+            *value = Value::Ascii(text.clone());
+        }
+        debug_assert_eq!(head.len(), self.len(), "the text is as long as was reserved");
+        head
+    }
+
     /// Bytes that stand around each block.
     pub(super) const fn block_overhead(&self) -> u64 {
         if self.ghost.is_empty() { 0 } else { ghost::LEADER_LEN + ghost::TRAILER_LEN }

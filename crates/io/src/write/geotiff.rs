@@ -16,7 +16,9 @@ use super::header::{self, ImageSpec};
 use super::image::Image;
 use super::options::{FileOptions, GeoTiffOptions};
 use super::state::State;
+use super::statistics::{Room, filled};
 use super::target::{Location, Target, failed};
+use crate::read::BandStatistics;
 
 /// A GeoTIFF being written: a [`ChunkSink`].
 ///
@@ -31,6 +33,7 @@ pub struct GeoTiffSink {
     head: Head,
     sync: bool,
     disk_bytes: Option<u64>,
+    room: Option<Room>,
     state: Mutex<State<Writing>>,
 }
 
@@ -65,8 +68,20 @@ impl GeoTiffSink {
         let FileOptions { big_tiff, sparse, sync, description, .. } = options.file;
         let spec = ImageSpec { meta: meta.clone(), format, level: 0 };
         let head = header::head(&spec, &description, big_tiff).map_err(cannot)?;
-        let image = Image::new(name, meta, format, sparse);
-        Ok(Self { image, location, head, sync, disk_bytes: None, state: Mutex::new(State::Ready) })
+        let (image, room) = (Image::new(name, meta, format, sparse), Room::of(&description, &format));
+        Ok(Self { image, location, head, sync, disk_bytes: None, room, state: Mutex::new(State::Ready) })
+    }
+
+    /// Whether it was asked to note statistics, and wants to be [told](Self::note_statistics) them.
+    pub const fn wants_statistics(&self) -> bool {
+        self.room.is_some()
+    }
+
+    /// Notes statistics of the bands, in their order; before [`finish`](ChunkSink::finish), and where they are wanted.
+    pub fn note_statistics(&self, statistics: Vec<Option<BandStatistics>>) {
+        if let Some(room) = &self.room {
+            room.note(statistics);
+        }
     }
 
     /// Shape and encoding of the blocks.
@@ -133,7 +148,7 @@ impl GeoTiffSink {
             )));
         }
         target
-            .finish(&self.head.to_bytes(&extents))
+            .finish(&filled(&self.head, self.room.as_ref()).to_bytes(&extents))
             .map_err(|error| failed(format!("cannot complete {}", self.image.name()), error))?;
         Ok(position)
     }

@@ -12,7 +12,7 @@ use super::geo_keys::geo_keys;
 use super::nodata;
 use super::options::BigTiff;
 use crate::codec::{Compression, Predictor, encode};
-use crate::read::Interleave;
+use crate::read::{BandStatistics, Interleave};
 
 /// Tags, by TIFF 6.0, OGC GeoTIFF 1.1 and GDAL.
 mod tag {
@@ -95,6 +95,17 @@ pub(super) fn cog_head(images: &[ImageSpec], told: &Description, big_tiff: BigTi
     of_images(images, told, true, big_tiff)
 }
 
+/// A head with these statistics of its bands, where it has room for them.
+pub(super) fn with_statistics(
+    head: &Head,
+    told: &Description,
+    (bands, dtype): (usize, DType),
+    known: &[Option<BandStatistics>],
+) -> Head {
+    let xml = told.to_xml(told.photometric(bands, dtype), bands, known);
+    xml.map_or_else(|| head.clone(), |xml| head.with_text(tag::GDAL_METADATA, xml))
+}
+
 fn of_images(images: &[ImageSpec], told: &Description, is_cog: bool, big_tiff: BigTiff) -> Result<Head> {
     let directories = images.iter().map(|image| image.directory(told)).collect::<Result<Vec<_>>>()?;
     let head = |big| match is_cog {
@@ -146,7 +157,7 @@ fn nodata_tag(meta: &Meta) -> Option<(u16, Value)> {
 fn tags(meta: &Meta, format: &Format, told: &Description) -> Result<Vec<(u16, Value)>> {
     told.check(format.bands, meta.dtype)?;
     let mut tags = image_tags(meta, format, told);
-    let xml = told.to_xml(told.photometric(format.bands, meta.dtype));
+    let xml = told.to_xml(told.photometric(format.bands, meta.dtype), format.bands, &[]);
     tags.extend(xml.map(|xml| (tag::GDAL_METADATA, Value::Ascii(xml))));
     if let Some(grid) = meta.grid.as_deref() {
         tags.extend(grid_tags(grid)?);

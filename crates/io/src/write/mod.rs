@@ -21,6 +21,7 @@ mod spool;
 mod assembly;
 mod parted;
 mod state;
+mod statistics;
 mod geotiff;
 mod cog;
 

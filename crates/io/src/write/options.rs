@@ -155,8 +155,17 @@ macro_rules! file_options {
             /// Bands, metadata and colour map of another file.
             pub fn described_by(mut self, info: &Info) -> Self {
                 let Info { bands, metadata, color_map, .. } = info;
-                self.file.description =
-                    Description { bands: bands.clone(), metadata: metadata.clone(), color_map: color_map.clone() };
+                let statistics = self.file.description.statistics;
+                let (bands, metadata, color_map) = (bands.clone(), metadata.clone(), color_map.clone());
+                self.file.description = Description { bands, metadata, color_map, statistics };
+                self
+            }
+
+            /// Whether the file notes each band's least and greatest pixel, mean, standard deviation and share of valid pixels,
+            /// as GDAL does (`STATISTICS_MINIMUM` and so on): exact, of all valid pixels, computed while they are written. NaN
+            /// is no valid pixel. Off by default.
+            pub fn statistics(mut self, statistics: bool) -> Self {
+                self.file.description.statistics = statistics;
                 self
             }
 

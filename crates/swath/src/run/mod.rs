@@ -25,20 +25,22 @@ use parking_lot::Mutex;
 use swath_core::chunk::Chunk;
 use swath_core::dtype::DType;
 use swath_core::error::{Error, ErrorKind, Result};
-use swath_core::exec::{Job, RangePolicy, Target, Tasks, Value};
+use swath_core::exec::{self, RangePolicy, Target, Tasks, Value};
 use swath_core::expr::{LazyRaster, LazyStatistics};
 use swath_core::meta::Meta;
 use swath_core::plan::dot::DotOptions;
 use swath_core::raster::Raster;
 use swath_core::reduce::Gathered;
 use swath_core::shape::Region;
+use swath_core::sink::ChunkSink;
 use swath_core::source::{ChunkSource, MemorySource};
 use swath_core::text::bytes;
 use swath_core::value::ChunkValue;
 
 use self::engine::Planned;
+use crate::job::{self, End, Job, Opened, StatisticsJob};
 use crate::memory::default_limit;
-use crate::sink::{self, Opened, Sink};
+use crate::sink::Sink;
 use crate::statistics::Statistics;
 use crate::trace::Trace;
 
@@ -254,7 +256,7 @@ impl Run {
             let chunks: Option<Vec<_>> = chunks.into_iter().collect();
             let chunks = chunks.expect("a run that succeeds delivers every piece");
             let name = format!("persisted {}", source_name(raster)?);
-            let layout = swath_core::exec::source_layout(raster)?;
+            let layout = exec::source_layout(raster)?;
             let source =
                 MemorySource::of_values(name, raster.meta()?.clone(), stage.pieces, chunks)?.with_layout(layout);
             out.push(LazyRaster::from_source(Arc::new(source)));
@@ -286,14 +288,10 @@ impl Run {
     /// # Errors
     /// As [`statistics`](Self::statistics).
     pub fn statistics_with_report(&self, statistics: &LazyStatistics) -> Result<(Statistics, Report)> {
-        let (reduction, target) = statistics.target()?;
-        let planned = Planned::new(self, self.tasks(&Job::new(&[(statistics.raster(), target)])?)?, 0)?;
-        let mut all = Gathered::default();
-        let report = self.execute(&planned, |_, value| match value {
-            Value::Gathered(gathered) => all.merge(gathered),
-            _ => Err(Error::new(ErrorKind::Internal, "a reduction's tasks give what they gathered")),
-        })?;
-        Ok((Statistics::new(all.summaries(&reduction)), report))
+        let job = StatisticsJob::new(statistics);
+        let report = self.all(&[&job])?;
+        let told = job.result().expect("a run that succeeds has told them");
+        Ok((told, report))
     }
 
     /// As [`statistics`](Self::statistics), as a future that any executor can poll; dropping it stops the run.
@@ -319,53 +317,66 @@ impl Run {
     /// Those of the expression, of reading, decoding and encoding; `NotFound` or `Unavailable` where the target cannot
     /// be written; `Memory`; `Cancelled`. After any of them nothing of the output is left.
     pub fn run(&self, sink: &Sink) -> Result<Report> {
-        self.run_all(&[sink])
+        self.all(&[sink])
     }
 
-    /// As [`run`](Self::run), of several sinks together: what they share is read and computed once.
+    /// As [`run`](Self::run), of several jobs together, sinks and [statistics](StatisticsJob): what they share is read and
+    /// computed once.
     ///
     /// Each output appears when all of them are complete; the report is that of all.
     ///
     /// ```
-    /// use swath::{CogOptions, GeoTiffOptions, Run, prelude::*};
+    /// use swath::{Colors, Run, prelude::*};
     ///
     /// let folder = tempfile::tempdir().unwrap();
     /// let raster = swath::raster([1, 600, 500], |_, y, x| (y + x) as u16)?;
     /// let cog = raster.to_cog(folder.path().join("all.tif"))?;
-    /// let bright = raster.gt(900)?.to_geotiff(folder.path().join("bright.tif"))?;
-    /// Run::threads(2).run_all(&[&cog, &bright])?;
+    /// let quicklook = raster.to_png(folder.path().join("all.png"), &Colors::Auto, 256)?;
+    /// let told = raster.statistics()?.job();
+    /// Run::threads(2).all(&[&cog, &quicklook, &told])?;
+    /// assert_eq!(told.result().unwrap().band(0)?.count(), 300_000);
     /// # Ok::<(), swath::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`run`](Self::run); `InvalidInput` where two of them write the same file. After any of them, nothing of the
     /// outputs is left but those that were already complete.
-    pub fn run_all(&self, sinks: &[&Sink]) -> Result<Report> {
-        let names: Vec<_> = sinks.iter().map(|sink| sink.name()).collect();
-        if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name))
-        {
+    pub fn all(&self, jobs: &[&dyn Job]) -> Result<Report> {
+        let outputs: Vec<_> = jobs.iter().filter_map(|job| job.output()).collect();
+        let repeated = outputs.iter().enumerate().find(|(at, output)| outputs[..*at].contains(output));
+        if let Some((_, twice)) = repeated {
             return Err(Error::invalid(format!(
                 "cannot write {twice} twice in one run: give each output its own name"
             )));
         }
-        let opened = sinks.iter().map(|sink| sink.open()).collect::<Result<Vec<_>>>()?;
+        let opened = jobs.iter().map(|job| job.open()).collect::<Result<Vec<_>>>()?;
         let opened: Vec<_> = opened.into_iter().flatten().collect();
-        let planned = Planned::new(self, self.tasks(&Job::new(&sink::targets(&opened))?)?, 0)?;
-        let written = self.write(&planned, &opened);
-        if written.is_err() {
-            opened.iter().for_each(|output| output.sink.abort());
+        let planned = Planned::new(self, self.tasks(&exec::Job::new(&job::targets(&opened))?)?, 0)?;
+        let completed = self.complete(&planned, &opened);
+        if completed.is_err() {
+            opened.iter().filter_map(Opened::as_sink).for_each(ChunkSink::abort);
         }
-        written
+        completed
     }
 
-    fn write(&self, planned: &Planned, opened: &[Opened]) -> Result<Report> {
+    fn complete(&self, planned: &Planned, opened: &[Opened]) -> Result<Report> {
         let started = Instant::now();
-        opened.iter().try_for_each(|output| output.sink.begin())?;
-        let report = self.execute(planned, |stage, value| match value {
-            Value::Encoded(blocks) => blocks.into_iter().try_for_each(|(block, _)| opened[stage].sink.commit(block)),
-            _ => Err(Error::new(ErrorKind::Internal, "a sink's tasks give encoded blocks")),
+        let sinks = || opened.iter().filter_map(Opened::as_sink);
+        sinks().try_for_each(ChunkSink::begin)?;
+        let mut gathered: Vec<_> = opened.iter().map(|_| Gathered::default()).collect();
+        let report = self.execute(planned, |stage, value| match (&opened[stage].end, value) {
+            (End::Sink(sink), Value::Encoded(blocks)) => {
+                blocks.into_iter().try_for_each(|(block, _)| sink.commit(block))
+            }
+            (End::Statistics { .. }, Value::Gathered(part)) => gathered[stage].merge(part),
+            _ => Err(Error::new(ErrorKind::Internal, "a task gave what its output does not take")),
         })?;
-        let output_bytes = opened.iter().map(|output| output.sink.finish()).sum::<Result<u64>>()?;
+        for (opened, gathered) in opened.iter().zip(gathered) {
+            if let End::Statistics { reduction, tell, .. } = &opened.end {
+                tell(Statistics::new(gathered.summaries(reduction)));
+            }
+        }
+        let output_bytes = sinks().map(ChunkSink::finish).sum::<Result<u64>>()?;
         Ok(Report { output_bytes, wall: started.elapsed(), ..report })
     }
 
@@ -377,7 +388,7 @@ impl Run {
     }
 
     /// The tasks of a job, as this run would run it.
-    pub(crate) fn tasks(&self, job: &Job) -> Result<Tasks> {
+    pub(crate) fn tasks(&self, job: &exec::Job) -> Result<Tasks> {
         job.tasks(&self.ranges, self.passthrough)
     }
 
@@ -438,7 +449,7 @@ impl Run {
     /// The tasks that compute `rasters` into `target`.
     fn prepare(&self, rasters: &[LazyRaster], target: &Target, verb: &str) -> Result<Planned> {
         let outputs: Vec<_> = rasters.iter().map(|raster| (raster, target.clone())).collect();
-        let tasks = self.tasks(&Job::new(&outputs)?)?;
+        let tasks = self.tasks(&exec::Job::new(&outputs)?)?;
         let results: u64 = match target {
             Target::Pieces => metas(rasters)?.iter().map(Meta::byte_len).sum(),
             Target::Pinned => metas(rasters)?.iter().map(Meta::byte_len).sum::<u64>() + tasks.kept_bytes(),

@@ -53,13 +53,25 @@ pub(super) fn check(raster: &LazyRaster, valid: &LazyRaster) -> Result<()> {
     raster.mask(valid, 0).map(drop).map_err(|error| error.while_doing("cannot write a mask"))
 }
 
-/// The rasters of all levels and their masks, and what takes their blocks.
-pub(super) fn levels(raster: &LazyRaster, valid: &LazyRaster, cog: &CogSink) -> Result<Vec<Opened>> {
+/// A raster's pixels, wider, and nodata where they are not valid.
+///
+/// # Errors
+/// `Unsupported` for pixels that have no wider dtype.
+pub(super) fn masked(raster: &LazyRaster, valid: &LazyRaster) -> Result<LazyRaster> {
     let dtype = raster.meta()?.dtype;
     let (wide, nodata) = wider(dtype).ok_or_else(|| Error::unsupported(format!("no mask beside {dtype}")))?;
-    let own = raster.cast(wide, Overflow::Error)?.with_nodata(nodata)?;
-    let mut masked = own.where_(valid, Fill::Nodata)?;
-    let (mut raster, mut valid) = (raster.clone(), valid.clone());
+    raster.cast(wide, Overflow::Error)?.with_nodata(nodata)?.where_(valid, Fill::Nodata)
+}
+
+/// The rasters of all levels and their masks, and what takes their blocks.
+pub(super) fn levels(
+    raster: &LazyRaster,
+    valid: &LazyRaster,
+    masked: &LazyRaster,
+    cog: &CogSink,
+) -> Result<Vec<Opened>> {
+    let dtype = raster.meta()?.dtype;
+    let (mut raster, mut valid, mut masked) = (raster.clone(), valid.clone(), masked.clone());
     let mut all = Vec::with_capacity(2 * cog.levels().len());
     for (number, (level, mask)) in cog.levels().iter().zip(cog.masks()).enumerate() {
         if number > 0 {
@@ -67,8 +79,8 @@ pub(super) fn levels(raster: &LazyRaster, valid: &LazyRaster, cog: &CogSink) -> 
             raster = masked.fill_nodata(0)?.without_nodata()?.cast(dtype, Overflow::Saturate)?;
             valid = masked.band(0)?.valid()?;
         }
-        all.push(Opened::new(&raster, Arc::clone(level) as _));
-        all.push(Opened::new(&valid, Arc::clone(mask) as _));
+        all.push(Opened::sink(&raster, Arc::clone(level) as _));
+        all.push(Opened::sink(&valid, Arc::clone(mask) as _));
     }
     Ok(all)
 }

@@ -31,7 +31,7 @@ fn text(plan: &Plan) -> String {
         let words: Vec<_> = line.split_whitespace().collect();
         format!("{}{}\n", &line[..line.len() - line.trim_start().len()], words.join(" "))
     };
-    tree(plan, 0).lines().map(line).collect()
+    tree(plan, &[0]).lines().map(line).collect()
 }
 
 fn image() -> LazyRaster {

@@ -1,10 +1,13 @@
-//! Quicklooks: a raster in memory as a PNG to look at.
+//! Quicklooks: a raster as a PNG to look at, out of memory or as a run fills it.
 
-use std::io;
+mod sink;
+
+pub(crate) use sink::sink;
+
 use std::path::Path;
 
 use swath_core::dtype::{DType, Element, Scalar};
-use swath_core::error::{Error, Result};
+use swath_core::error::{Error, ErrorKind, Result};
 use swath_core::for_dtype;
 use swath_core::raster::Raster;
 use swath_io::write::write_whole;
@@ -59,8 +62,7 @@ pub trait Quicklook: sealed::Sealed {
 
 impl Quicklook for Raster {
     fn to_png(&self, path: impl AsRef<Path>, colors: &Colors, side_max: usize) -> Result<()> {
-        let picture = picture(self, colors, side_max.max(1))?;
-        write_whole(path.as_ref(), |out| write(out, &picture))
+        write_png(path.as_ref(), &picture(self, colors, side_max)?).map(drop)
     }
 }
 
@@ -71,34 +73,54 @@ struct Picture {
     pixels: Vec<u8>,
 }
 
-fn write(out: &mut dyn io::Write, picture: &Picture) -> io::Result<()> {
-    let side = |length: usize| u32::try_from(length).map_err(io::Error::other);
-    let mut encoder = png::Encoder::new(out, side(picture.width)?, side(picture.height)?);
+/// Writes a picture, all or nothing; returns the size of the file.
+fn write_png(path: &Path, picture: &Picture) -> Result<u64> {
+    let failed = |error: png::EncodingError| {
+        Error::with_source(ErrorKind::Internal, format!("cannot draw {}", path.display()), error)
+    };
+    let bytes = encode(picture).map_err(failed)?;
+    write_whole(path, |out| out.write_all(&bytes))?;
+    Ok(bytes.len() as u64)
+}
+
+fn encode(picture: &Picture) -> Result<Vec<u8>, png::EncodingError> {
+    let side = |length: usize| u32::try_from(length).map_err(|_| png::EncodingError::LimitsExceeded);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, side(picture.width)?, side(picture.height)?);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&picture.pixels)?;
     writer.finish()?;
-    Ok(())
+    Ok(bytes)
+}
+
+/// How many bands are drawn: three as red, green and blue, else the first as grey.
+const fn drawn_bands(bands: usize) -> usize {
+    if bands >= 3 { 3 } else { 1 }
+}
+
+/// Every which pixel is drawn.
+fn step(rows: usize, columns: usize, side_max: usize) -> usize {
+    rows.max(columns).div_ceil(side_max.max(1)).max(1)
+}
+
+fn check_times(times: usize) -> Result<()> {
+    match times {
+        1 => Ok(()),
+        _ => Err(Error::invalid(format!("cannot draw {times} times in one picture: slice one of them first"))),
+    }
 }
 
 fn picture(raster: &Raster, colors: &Colors, side_max: usize) -> Result<Picture> {
     let [times, bands, rows, columns] = raster.meta().shape;
-    if times != 1 {
-        return Err(Error::invalid(format!("cannot draw {times} times in one picture: slice one of them first")));
-    }
-    let step = rows.max(columns).div_ceil(side_max).max(1);
-    let samples = Samples::of(raster, bands, rows, columns, step);
-    let mut pixels = Vec::with_capacity(samples.width * samples.height * 4);
-    let shade = Shade::new(colors, raster.dtype(), &samples);
-    for index in 0..samples.width * samples.height {
-        let bands: Vec<_> = samples.bands.iter().map(|band| band[index]).collect();
-        pixels.extend(shade.pixel(&bands));
-    }
-    Ok(Picture { width: samples.width, height: samples.height, pixels })
+    check_times(times)?;
+    let step = step(rows, columns, side_max);
+    Ok(Samples::of(raster, drawn_bands(bands), rows, columns, step).drawn(colors, raster.dtype()))
 }
 
-/// Every n-th pixel of up to three bands, NaN where it is nodata.
+/// Every n-th pixel of the bands that are drawn, NaN where it is nodata.
+#[derive(Debug)]
 struct Samples {
     width: usize,
     height: usize,
@@ -109,21 +131,44 @@ impl Samples {
     fn of(raster: &Raster, bands: usize, rows: usize, columns: usize, step: usize) -> Self {
         let (height, width) = (rows.div_ceil(step), columns.div_ceil(step));
         let nodata = raster.nodata().map(Scalar::to_f64);
-        let shown = if bands >= 3 { 3 } else { 1 };
-        let mut out = Vec::with_capacity(shown);
+        let mut out = Vec::with_capacity(bands);
         for_dtype!(Buffer, raster.data(), data => {
-            for band in 0..shown.min(bands) {
+            for band in 0..bands {
                 let plane = &data[band * rows * columns..(band + 1) * rows * columns];
                 let lines = plane.chunks_exact(columns.max(1)).step_by(step);
                 let values = lines.flat_map(|line| line.iter().step_by(step));
-                out.push(values.map(|pixel| valid(pixel.to_scalar().to_f64(), nodata)).collect());
+                out.push(values.map(|pixel| sample(pixel.to_scalar().to_f64(), nodata)).collect());
             }
         });
         Self { width, height, bands: out }
     }
+
+    /// Nothing yet.
+    fn missing(bands: usize, height: usize, width: usize) -> Self {
+        Self { width, height, bands: vec![vec![f64::NAN; width * height]; bands] }
+    }
+
+    /// Takes `rows` rows of all bands, band after band.
+    fn put(&mut self, first_row: usize, rows: usize, mut values: impl Iterator<Item = f64>) {
+        let range = first_row * self.width..(first_row + rows) * self.width;
+        for band in &mut self.bands {
+            band[range.clone()].iter_mut().zip(&mut values).for_each(|(sample, value)| *sample = value);
+        }
+    }
+
+    fn drawn(&self, colors: &Colors, dtype: DType) -> Picture {
+        let shade = Shade::new(colors, dtype, self);
+        let mut pixels = Vec::with_capacity(self.width * self.height * 4);
+        for index in 0..self.width * self.height {
+            let bands: Vec<_> = self.bands.iter().map(|band| band[index]).collect();
+            pixels.extend(shade.pixel(&bands));
+        }
+        Picture { width: self.width, height: self.height, pixels }
+    }
 }
 
-fn valid(value: f64, nodata: Option<f64>) -> f64 {
+/// A pixel's value, NaN where it is nodata.
+fn sample(value: f64, nodata: Option<f64>) -> f64 {
     if nodata == Some(value) { f64::NAN } else { value }
 }
 
