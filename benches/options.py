@@ -26,7 +26,7 @@ OPTIONS = {
     "level": "--level 9", "no predictor": "--predictor 1", "small blocks": "--blocksize 256", "large blocks": "--blocksize 1024",
     "bands apart": "--interleave band", "BigTIFF": "--bigtiff yes", "sparse": "--sparse", "no overviews": "--overviews 0",
     "nearest": "--resampling nearest", "bilinear": "--resampling bilinear", "rms": "--resampling rms", "mode": "--resampling mode",
-    "maximum": "--resampling max", "mask": "--mask v[0]",
+    "maximum": "--resampling max", "mask": "--mask v[0]", "statistics": "--statistics",
 }
 
 

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use common::{Random, Served};
 use swath::{
-    CogOptions, Compression, DType, Fill, Interleave, LazyRaster, OpenOptions, Overflow, Overview, Overviews, Report,
-    Resampling, Run, prelude::*,
+    CogOptions, Colors, Compression, DType, Fill, Interleave, LazyRaster, OpenOptions, Overflow, Overview, Overviews,
+    Report, Resampling, Run, prelude::*,
 };
 use tempfile::TempDir;
 
@@ -112,6 +112,18 @@ fn masks_are_written_and_what_they_hide_is_left_out_of_overviews() {
 }
 
 #[test]
+fn a_geotiff_has_a_mask_and_no_overviews() {
+    let (raster, valid) = masked(DType::I16);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.tif");
+    raster.to_geotiff(&path).unwrap().with_mask(&valid).unwrap().run(&Run::threads(2)).unwrap();
+    let uri = path.to_str().unwrap();
+    assert!(swath::info(uri).unwrap().overviews.is_empty());
+    assert_eq!(OpenOptions::new().valid(uri).unwrap().compute().unwrap().data(), valid.compute().unwrap().data());
+    assert_eq!(swath::open(uri).unwrap().compute().unwrap().data(), raster.compute().unwrap().data());
+}
+
+#[test]
 fn what_can_be_no_mask_is_an_error_before_anything_runs() {
     let (raster, valid) = masked(DType::U8);
     let folder = tempfile::tempdir().unwrap();
@@ -125,8 +137,8 @@ fn what_can_be_no_mask_is_an_error_before_anything_runs() {
     assert!(told(&raster, &valid.window(0..10, 0..10).unwrap()).starts_with("cannot write a mask"));
     let wide = raster.cast(DType::U64, Overflow::Error).unwrap();
     assert!(told(&wide, &valid).contains("masks beside pixels of u64 are not written"));
-    let error = raster.to_geotiff(&path).unwrap().with_mask(&valid).unwrap_err();
-    assert!(error.to_string().contains("use to_cog"), "{error}");
+    let error = raster.to_png(&path, &Colors::Auto, 100).unwrap().with_mask(&valid).unwrap_err();
+    assert_eq!(error.message(), "a mask is written into GeoTIFFs and COGs only");
     assert!(error.place().is_some_and(|place| place.file().ends_with("cog.rs")));
 }
 

@@ -106,9 +106,9 @@ pub(crate) struct CalcArgs {
     /// The value of pixels that are none, in the file; those that were none by another value get this one.
     #[arg(long, value_name = "VALUE", value_parser = parse_scalar, allow_hyphen_values = true)]
     pub(crate) nodata: Option<Scalar>,
-    /// Which pixels are valid, as an expression that gives one band of bool, such as v of v=in.tif@valid: a COG then has a
-    /// mask inside.
-    #[arg(long, value_name = "EXPR", requires = "cog", conflicts_with = "nodata")]
+    /// Which pixels are valid, as an expression that gives one band of bool, such as v of v=in.tif@valid: the file then has
+    /// a mask inside.
+    #[arg(long, value_name = "EXPR", conflicts_with = "nodata")]
     pub(crate) mask: Option<String>,
     /// Print numbers as JSON.
     #[arg(long)]
@@ -298,15 +298,20 @@ impl FormatArgs {
         if let Some(info) = like {
             options = options.described_by(info);
         }
-        if !self.cog {
-            return raster.to_geotiff_with(path, options);
+        let sink = match self.cog {
+            false => raster.to_geotiff_with(path, options)?,
+            true => {
+                let mut options = CogOptions::from(options).overviews(self.overviews);
+                if let Some(resampling) = self.resampling {
+                    options = options.resampling(resampling);
+                }
+                raster.to_cog_with(path, options)?
+            }
+        };
+        match mask {
+            None => Ok(sink),
+            Some(valid) => sink.with_mask(valid),
         }
-        let mut options = CogOptions::from(options).overviews(self.overviews);
-        if let Some(resampling) = self.resampling {
-            options = options.resampling(resampling);
-        }
-        let sink = raster.to_cog_with(path, options)?;
-        mask.map_or(Ok(sink.clone()), |valid| sink.with_mask(valid))
     }
 
     fn options(&self) -> GeoTiffOptions {

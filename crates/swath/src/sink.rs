@@ -12,7 +12,7 @@ use swath_core::exec::source_layout;
 use swath_core::expr::LazyRaster;
 use swath_core::plan::dot::DotOptions;
 use swath_core::sink::ChunkSink;
-use swath_io::write::{CogOptions, CogSink, GeoTiffOptions, GeoTiffSink};
+use swath_io::write::{CogOptions, CogSink, GeoTiffOptions, GeoTiffSink, Overviews};
 
 use crate::job::Opened;
 use crate::job::sealed::Sealed;
@@ -89,7 +89,8 @@ impl Sink {
 
     /// With a mask inside: `valid` says which pixels are valid, as bool of one band on the raster's grid, and goes into the
     /// file as a bit for each. Pixels that are not are left out of overviews, and one of an overview is valid where any of
-    /// those that it covers is (by the resampling: nearest takes one).
+    /// those that it covers is (by the resampling: nearest takes one). A GeoTIFF with a mask is laid out as a COG without
+    /// overviews.
     ///
     /// ```
     /// use swath::prelude::*;
@@ -105,16 +106,18 @@ impl Sink {
     /// ```
     ///
     /// # Errors
-    /// `InvalidInput` where the sink is no COG, where the raster has nodata, which says the same, or where `valid` is not
+    /// `InvalidInput` where the sink is neither GeoTIFF nor COG, where the raster has nodata, which says the same, or where `valid` is not
     /// bool, of one band and on the raster's grid; `Unsupported` for pixels of 64-bit integers and bool.
     #[track_caller]
     pub fn with_mask(&self, valid: &LazyRaster) -> Result<Self> {
         located(|| {
-            masked::check(&self.raster, valid)?;
-            let SinkTarget::Cog(options, _) = &self.target else {
-                return Err(Error::invalid("masks are written into COGs only: use to_cog"));
+            let options = match &self.target {
+                SinkTarget::Cog(options, _) => options.clone(),
+                SinkTarget::GeoTiff(options) => CogOptions::from(options.clone()).overviews(Overviews::Levels(0)),
+                SinkTarget::Own(_) => return Err(Error::invalid("a mask is written into GeoTIFFs and COGs only")),
             };
-            let target = SinkTarget::Cog(options.clone(), Some(valid.clone()));
+            masked::check(&self.raster, valid)?;
+            let target = SinkTarget::Cog(options, Some(valid.clone()));
             let sink = Self { target, ..self.clone() };
             sink.open()?;
             Ok(sink)
