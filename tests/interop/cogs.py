@@ -7,7 +7,8 @@ Of a table of codecs, dtypes, counts of bands, block sizes and kinds of rasters,
 --strict`, be `LAYOUT=COG` for GDAL, and hold the same pixels at full resolution as its source and at each overview as
 GDAL's COG driver makes of it: nearest and mode equal, means within rounding. Masks are those of the source, and of GDAL's overviews where these are nearest or means. Where nodata is left out of it, GDAL weights a
 bilinear mean by rows first, and by NaN not at all, nor does its mode know NaN; there, values must lie between those of the
-level above. Wants the packages of requirements.txt;
+level above. What a lossy codec leaves of a level must be as near to it as what GDAL's codec of the same quality leaves, but
+for a tenth. Wants the packages of requirements.txt;
 SWATH names the command to check, without it, it is built. The last line is `N passed, N failed`.
 """
 import argparse
@@ -32,6 +33,11 @@ from check import cargo
 CODECS = [("none", []), ("deflate", []), ("deflate", ["--level", "9"]), ("deflate", ["--predictor", "1"]), ("lzw", []),
           ("zstd", []), ("zstd", ["--level", "1"])]
 DTYPES = ["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64", "int8", "uint64", "int64"]
+# Of u8 alone, with the counts of bands that a block holds, and what GDAL's COG driver is told.
+IMAGES = [("jpeg", [], (1, 3, 2, 4), {"compress": "JPEG"}), ("jpeg", ["--level", "92"], (3, 1, 5), {"compress": "JPEG", "quality": 92}),
+          ("webp", [], (3, 4), {"compress": "WEBP"}), ("webp", ["--level", "40"], (4, 3), {"compress": "WEBP", "quality": 40}),
+          ("webp", ["--level", "100"], (3, 4), None)]
+IMAGE_KINDS = ["edges", "pixel", "block", "row", "masked"]
 KINDS = ["edges", "pixel", "block", "row", "sparse", "nodata", "nan", "palette", "described", "masked"]
 WAYS = {"nearest": "NEAREST", "average": "AVERAGE", "bilinear": "BILINEAR", "mode": "MODE", "rms": "RMS"}
 
@@ -56,6 +62,9 @@ def combinations():
         yield "masked", dtype, next(bands), next(blocks), next(codecs), way
     for count, block in itertools.product([1, 2, 3, 4, 7, 13], [128, 256, 512, 1024]):
         yield "edges", "uint8", count, block, next(codecs), "nearest"
+    for (codec, options, counts, _), kind in itertools.product(IMAGES, IMAGE_KINDS):
+        for count in counts:
+            yield kind, "uint8", count, next(blocks), (codec, options), next(ways)
 
 
 def raster(kind, dtype, count, block, rng):
@@ -103,14 +112,14 @@ class Checker:
         self.work, self.only = os.path.abspath(a.work), a.only
         os.makedirs(self.work, exist_ok=True)
         self.swath = os.environ.get("SWATH") or cargo("-p", "swath-cli")
-        self.worst = {}
+        self.worst, self.losses = {}, {}
 
     def check(self, numbered):
         number, (kind, dtype, count, block, (codec, options), way) = numbered
         name = f"{kind}, {count} × {dtype}, blocks of {block}, {codec} {' '.join(options)}, {way}"
         if self.only and self.only not in name:
             return None
-        files = [f"{self.work}/{number}-{what}.tif" for what in ("source", "swath", "gdal")]
+        files = [f"{self.work}/{number}-{what}.tif" for what in ("source", "swath", "gdal", "lossy")]
         try:
             self.compare(files, np.random.default_rng(number), kind, dtype, count, block, codec, options, way)
             return True
@@ -124,13 +133,18 @@ class Checker:
                     os.remove(file)
 
     def compare(self, files, rng, kind, dtype, count, block, codec, options, way):
-        source, out, peer = files
+        source, out, peer, lossy_peer = files
+        lossy = next((told for name, level, _, told in IMAGES if (name, level) == (codec, options)), None)
         pixels, nodata = raster(kind, dtype, count, block, rng)
         if options == ["--predictor", "3"] and not dtype.startswith("float"):
             options = []
+        is_rgb = codec in ("jpeg", "webp") and count in (3, 4)
+        photometric = "PALETTE" if kind == "palette" else "RGB" if is_rgb else "MINISBLACK"
+        # GDAL's COG driver holds no bands apart.
+        is_apart = codec == "jpeg" and count not in (1, 3)
         with rasterio.open(source, "w", driver="GTiff", width=pixels.shape[2], height=pixels.shape[1], count=count, dtype=dtype,
                            nodata=nodata, crs="EPSG:32631", transform=from_origin(600000, 5700000, 10, 10), tiled=True,
-                           blockxsize=256, blockysize=256, photometric="PALETTE" if kind == "palette" else "MINISBLACK",
+                           blockxsize=256, blockysize=256, photometric=photometric,
                            ALPHA="NO") as file:
             if kind in ("palette", "described"):
                 describe(file, kind, rng)
@@ -138,7 +152,8 @@ class Checker:
             if kind == "masked":
                 # In the file itself, by the setting below.
                 file.write_mask(self.mask(pixels.shape[1:], rng))
-        command = [self.swath, "calc", "x", f"x={source}", "-o", out, "--cog", "--quiet", "--threads", "2", "--interleave", "pixel",
+        command = [self.swath, "calc", "x", f"x={source}", "-o", out, "--cog", "--quiet", "--threads", "2",
+                   "--interleave", "band" if is_apart else "pixel",
                    "--compress", codec, *options, "--blocksize", str(block), "--resampling", way]
         command += ["--sparse"] if kind == "sparse" else []
         command += [f"v={source}@valid", "--mask", "v"] if kind == "masked" else []
@@ -151,13 +166,18 @@ class Checker:
         assert is_valid and not errors and not warned, f"errors {errors}, warnings {warned}"
         rasterio.shutil.copy(source, peer, driver="COG", compress="DEFLATE", blocksize=block, overview_resampling=WAYS[way],
                              overview_compress="DEFLATE")
+        if lossy and not is_apart:
+            rasterio.shutil.copy(source, lossy_peer, driver="COG", blocksize=block, overview_resampling=WAYS[way], **lossy)
         with rasterio.open(out) as ours, rasterio.open(source) as theirs:
             assert ours.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG", ours.tags(ns="IMAGE_STRUCTURE")
             assert ours.transform == theirs.transform and ours.crs == theirs.crs
             assert ours.nodata == nodata or np.isnan(ours.nodata) and np.isnan(nodata)
             assert ours.block_shapes[0] == (block, block)
-            np.testing.assert_array_equal(ours.read(), pixels)
             mask = theirs.dataset_mask() > 0
+            if lossy:
+                self.near(out, not is_apart and lossy_peer, None, pixels, mask, codec, options)
+            else:
+                np.testing.assert_array_equal(ours.read(), pixels)
             np.testing.assert_array_equal(ours.dataset_mask() > 0, mask)
             for band in range(count):
                 valid = mask if kind == "masked" or nodata is None else ~np.isnan(pixels[band]) if np.isnan(nodata) else pixels[band] != nodata
@@ -182,6 +202,11 @@ class Checker:
                         np.testing.assert_array_equal(valid, b.dataset_mask() > 0)
                     both = valid & (b.dataset_mask() > 0)
                     ours, theirs = ours[:, both], theirs[:, both]
+            if lossy:
+                with rasterio.open(peer, overview_level=level) as b:
+                    both = b.dataset_mask() > 0
+                    self.near(out, not is_apart and lossy_peer, level, b.read(), both, codec, options)
+                continue
             assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
             hides = nodata is not None or kind == "masked"
             # Beside a mask, GDAL's modes are of other pixels, too.
@@ -193,6 +218,23 @@ class Checker:
             if kind == "masked":
                 self.no_bleeding(pixels[:, mask][None], ours, None)
             above = ours
+
+    def near(self, out, peer, level, pixels, mask, codec, options):
+        """As near to the pixels that were written as GDAL's file, in the mean over what is seen in all."""
+        if not mask.any():
+            return
+        def loss(path):
+            with rasterio.open(path, **({} if level is None else {"overview_level": level})) as file:
+                apart = np.abs(file.read().astype("f8") - pixels.astype("f8"))
+                assert apart.shape == pixels.shape, (apart.shape, pixels.shape)
+                return apart[:, mask].mean()
+        ours = loss(out)
+        assert ours < 8, f"level {level}: {ours:.2f} apart in the mean"
+        if peer:
+            theirs = loss(peer)
+            worst = self.losses.get((codec, *options), (0, 0))
+            self.losses[(codec, *options)] = max(worst, (ours / max(theirs, 0.5), theirs))
+            assert ours <= 1.1 * theirs + 0.5, f"level {level}: {ours:.2f} apart in the mean, GDAL's {theirs:.2f}"
 
     @staticmethod
     def mask(shape, rng):
@@ -257,6 +299,8 @@ def main():
         results = [result for result in pool.map(checker.check, enumerate(combinations())) if result is not None]
     for (way, kind), worst in sorted(checker.worst.items()):
         print(f"{way}, {'floats' if kind == 'f' else 'integers'}: at most {worst:.2g} from GDAL's")
+    for codec, (ratio, _) in sorted(checker.losses.items()):
+        print(f"{' '.join(codec)}: at most {ratio:.2f} times as far from the pixels as GDAL's")
     print(f"{results.count(True)} passed, {results.count(False)} failed")
     sys.exit(results.count(False) > 0)
 

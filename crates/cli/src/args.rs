@@ -237,7 +237,8 @@ pub(crate) struct FormatArgs {
     /// Compression of the blocks.
     #[arg(long, value_enum, value_name = "SCHEME")]
     compress: Option<Compress>,
-    /// Effort of the compression: 1 to 12 for deflate, 1 to 22 for zstd.
+    /// Effort of the compression: 1 to 12 for deflate, 1 to 22 for zstd; or quality: 1 to 100 for jpeg and webp, by default 75.
+    /// webp of 100 is lossless.
     #[arg(long, value_name = "N")]
     level: Option<i32>,
     /// What is done to samples before: 1 nothing, 2 differences, 3 for floats.
@@ -359,6 +360,8 @@ enum Compress {
     Deflate,
     Lzw,
     Zstd,
+    Jpeg,
+    Webp,
 }
 
 impl From<Compress> for Compression {
@@ -368,6 +371,8 @@ impl From<Compress> for Compression {
             Compress::Deflate => Self::Deflate,
             Compress::Lzw => Self::Lzw,
             Compress::Zstd => Self::Zstd,
+            Compress::Jpeg => Self::Jpeg,
+            Compress::Webp => Self::WebP,
         }
     }
 }

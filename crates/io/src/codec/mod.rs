@@ -93,7 +93,7 @@ impl Compression {
         }
     }
 
-    /// The feature of swath-io (and of swath) that reads it, where it is not always there.
+    /// The feature of swath-io (and of swath) that reads and writes it, where it is not always there.
     pub const fn feature(self) -> Option<&'static str> {
         match self {
             Self::CcittRle | Self::CcittFax3 | Self::CcittFax4 | Self::CcittRleWords => Some("ccitt"),
@@ -118,9 +118,31 @@ impl Compression {
         }
     }
 
-    /// Whether swath writes it. All that it writes is lossless.
+    /// Whether this build writes it.
     pub const fn is_writable(self) -> bool {
-        matches!(self, Self::None | Self::Lzw | Self::Deflate | Self::Zstd)
+        // A feature reads and writes its codec.
+        matches!(self, Self::None | Self::Lzw | Self::Deflate | Self::Zstd | Self::Jpeg | Self::WebP)
+            && self.is_readable()
+    }
+
+    /// Whether pixels come back as they were, whatever else is said. Of WebP and LERC options decide that, and no file
+    /// tells what was said when it was written.
+    pub const fn is_lossless(self) -> bool {
+        !matches!(self, Self::Jpeg | Self::WebP | Self::Lerc | Self::Other(_))
+    }
+
+    /// Fails where this build does not write the scheme.
+    pub(crate) fn check_writable(self) -> Result<()> {
+        if self.is_writable() {
+            return Ok(());
+        }
+        let tag = self.tag();
+        Err(match (self, self.feature()) {
+            (Self::Jpeg | Self::WebP, Some(feature)) => Error::unsupported(self.lacks(tag.into(), feature)),
+            _ => Error::invalid(format!(
+                "compression {self} ({tag}) is read, but not written: use none, LZW, Deflate, ZSTD, JPEG or WebP"
+            )),
+        })
     }
 
     /// Fails where this build does not read the scheme of tag value `tag`.
@@ -129,11 +151,15 @@ impl Compression {
             return Ok(());
         }
         Err(Error::unsupported(match self.feature() {
-            Some(feature) => format!("compression {self} ({tag}) needs the feature {feature}, which this build lacks"),
+            Some(feature) => self.lacks(tag, feature),
             None => {
                 format!("compression {self} ({tag}) is not supported: a codec for it can be added by IoOptions::codecs")
             }
         }))
+    }
+
+    fn lacks(self, tag: u64, feature: &str) -> String {
+        format!("compression {self} ({tag}) needs the feature {feature}, which this build lacks")
     }
 
     /// GDAL's name of any TIFF compression tag, known to this build or not.

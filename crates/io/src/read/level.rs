@@ -194,6 +194,7 @@ impl Level {
             && parts == 1
             && !self.reversed
             && self.added.is_none()
+            && self.compression.is_lossless()
             && self.compression.is_writable()
     }
 

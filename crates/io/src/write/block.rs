@@ -45,7 +45,7 @@ impl BlockEncoder {
         if format.compression == Compression::None {
             return Ok(Bytes::from(std::mem::take(&mut self.packed)));
         }
-        let compressed = self.encoder.compress(format.compression, format.level, &self.packed, &mut self.compressed)?;
+        let compressed = self.encoder.compress(&format.scheme(), &self.packed, &mut self.compressed)?;
         // A copy of the exact size: what waits to be committed holds no more than it must.
         Ok(Bytes::copy_from_slice(compressed))
     }
@@ -71,7 +71,7 @@ impl BlockEncoder {
         let codec = match format.compression {
             // The packed block is the result.
             Compression::None => 0,
-            codec => packed + encode::bound(codec, packed) + encode::scratch(codec, format.level, packed),
+            _ => packed + encode::bound(&format.scheme(), packed) + encode::scratch(&format.scheme(), packed),
         };
         (rows + codec) as u64
     }

@@ -28,7 +28,6 @@ use super::parted::{PartPlan, Parted};
 use super::state::State;
 use super::statistics::{Room, filled};
 use super::target::{Location, Place, failed};
-use crate::codec::encode;
 use crate::read::BandStatistics;
 
 /// The sinks of a Cloud-Optimized GeoTIFF: the raster's, one for each overview, and as many for masks if there are any.
@@ -131,8 +130,8 @@ impl CogSink {
         let specs: Vec<_> = metas.into_iter().enumerate().flat_map(spec).collect();
         let head = header::cog_head(&specs, &options.file.description, options.file.big_tiff).map_err(cannot)?;
         let around = ghost::LEADER_LEN + ghost::TRAILER_LEN;
-        let bound = |format: &Format| encode::bound(format.compression, format.block_bytes()) as u64 + around;
-        let blocks: Vec<_> = specs.iter().map(|spec| (spec.block_count(), bound(&spec.format))).collect();
+        let bound = |spec: &ImageSpec| spec.format.block_bytes_max() + around;
+        let blocks: Vec<_> = specs.iter().map(|spec| (spec.block_count(), bound(spec))).collect();
         // Blocks that come band by band at each place cannot be sent before they are put in order.
         let is_streamed = matches!(location.place(), Place::Store(_)) && format.bands_per_block() == format.bands;
         let parts = is_streamed.then(|| PartPlan::new(&blocks, head.len()));

@@ -34,7 +34,7 @@ const UNASSOCIATED_ALPHA: u16 = 2;
 
 impl Photometric {
     const GRAY: Self = Self { tag: 1, colors: &[ColorInterpretation::Gray] };
-    const RGB: Self =
+    pub(super) const RGB: Self =
         Self { tag: 2, colors: &[ColorInterpretation::Red, ColorInterpretation::Green, ColorInterpretation::Blue] };
     const PALETTE: Self = Self { tag: 3, colors: &[ColorInterpretation::Palette] };
 }

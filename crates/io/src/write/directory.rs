@@ -10,6 +10,8 @@ pub(super) enum Value {
     Short(Vec<u16>),
     /// Type 4.
     Long(Vec<u32>),
+    /// Type 5: numerators and denominators.
+    Rational(Vec<[u32; 2]>),
     /// Type 12.
     Double(Vec<f64>),
     /// Type 2, without its closing zero.
@@ -163,6 +165,7 @@ impl Width {
             Value::Ascii(text) => (ASCII, text.len() as u64 + 1),
             Value::Short(values) => (SHORT, values.len() as u64),
             Value::Long(values) => (LONG, values.len() as u64),
+            Value::Rational(values) => (RATIONAL, values.len() as u64),
             Value::Double(values) => (DOUBLE, values.len() as u64),
             Value::BlockOffsets => (if self.big { LONG8 } else { LONG }, block_count as u64),
             Value::BlockLengths => (LONG, block_count as u64),
@@ -173,6 +176,7 @@ impl Width {
 const ASCII: u16 = 2;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
+const RATIONAL: u16 = 5;
 const DOUBLE: u16 = 12;
 const LONG8: u16 = 16;
 
@@ -233,6 +237,7 @@ impl Writer {
             Value::Ascii(text) => text.bytes().chain([0]).collect(),
             Value::Short(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             Value::Long(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Value::Rational(values) => values.iter().flatten().flat_map(|value| value.to_le_bytes()).collect(),
             Value::Double(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             Value::BlockOffsets if self.width.big => blocks.iter().flat_map(|b| b.offset.to_le_bytes()).collect(),
             Value::BlockOffsets => blocks.iter().flat_map(|b| classic(b.offset).to_le_bytes()).collect(),

@@ -7,9 +7,12 @@ use swath_core::error::{Error, Result};
 use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Dim, check_addressable, visible};
 use swath_core::sink::Layout;
+use swath_core::text::counted;
 
+use super::describe::Photometric;
 use super::options::FileOptions;
-use crate::codec::{Compression, Predictor, encode};
+use crate::codec::encode::{self, Scheme};
+use crate::codec::{Compression, Predictor};
 use crate::read::Interleave;
 
 /// Rows and columns of a block where nobody said otherwise.
@@ -54,27 +57,29 @@ impl Format {
     pub(super) fn resolve(meta: &Meta, layout: Option<Layout>, options: &FileOptions) -> Result<Self> {
         let bands = check_raster(meta)?;
         let base = Base::of(layout, bands, meta.dtype);
-        let block = options.block.unwrap_or(base.block);
-        let interleave = options.interleave.unwrap_or(base.interleave);
         let compression = options.compression.unwrap_or(base.compression);
-        if !compression.is_writable() {
-            let tag = compression.tag();
-            return Err(Error::invalid(format!(
-                "compression {compression} ({tag}) is read, but not written: use none, LZW, Deflate or ZSTD"
-            )));
-        }
+        compression.check_writable()?;
+        let is_rgb = options.description.photometric(bands, meta.dtype) == Photometric::RGB;
+        let unsaid = if holds_colors(compression, bands, is_rgb) { Interleave::Pixel } else { base.interleave };
         let followed = base.predictor.filter(|_| compression == base.compression);
         let format = Self {
-            block,
+            block: options.block.unwrap_or(base.block),
             compression,
             level: resolve_level(compression, options.level)?,
             predictor: resolve_predictor(compression, meta.dtype, options.predictor.or(followed))?,
-            interleave: if bands == 1 { Interleave::Pixel } else { interleave },
+            interleave: if bands == 1 { Interleave::Pixel } else { options.interleave.unwrap_or(unsaid) },
             bands,
             dtype: meta.dtype,
             is_mask: false,
         };
         format.check_block()?;
+        format.check_image(is_rgb, options.description.color_map.is_some())?;
+        if let Some(nodata) = meta.nodata.filter(|_| !format.is_lossless()) {
+            return Err(Error::invalid(format!(
+                "compression {compression} changes values, and with them which pixels are nodata ({nodata}): write a mask \
+                 instead (without_nodata and with_mask, --mask), or use another compression"
+            )));
+        }
         Ok(format)
     }
 
@@ -93,19 +98,42 @@ impl Format {
         if self.is_mask { samples / 8 } else { samples * self.dtype.size() }
     }
 
-    /// That of a mask beside an image of this one: what of the image's codecs is without loss, as all of them are, but none.
+    /// The most bytes that a compressed block can have.
+    pub(super) fn block_bytes_max(&self) -> u64 {
+        encode::bound(&self.scheme(), self.block_bytes()) as u64
+    }
+
+    /// How blocks are compressed.
+    pub(super) const fn scheme(&self) -> Scheme {
+        let Self { compression, level, block: (rows, columns), .. } = *self;
+        Scheme { compression, level, rows, columns, bands: self.bands_per_block() }
+    }
+
+    /// Whether pixels come back as they were.
+    pub const fn is_lossless(&self) -> bool {
+        encode::is_lossless(self.compression, self.level)
+    }
+
+    /// Whether red, green and blue are stored as luma and chroma.
+    pub(super) fn is_ycbcr(&self) -> bool {
+        // Three bands of other meaning are refused.
+        self.compression == Compression::Jpeg && self.bands_per_block() == 3
+    }
+
+    /// That of a mask beside an image of this one: the image's codec where it is one for bytes, as GDAL does; but not none.
     pub(super) fn of_mask(&self) -> Self {
         let (compression, level) = match self.compression {
-            Compression::None => (Compression::Deflate, encode::default_level(Compression::Deflate)),
-            compression => (compression, self.level),
+            compression if compression != Compression::None && compression.is_lossless() => (compression, self.level),
+            _ => (Compression::Deflate, encode::default_level(Compression::Deflate)),
         };
         let (predictor, interleave) = (Predictor::None, Interleave::Pixel);
         Self { compression, level, predictor, interleave, bands: 1, dtype: DType::Bool, is_mask: true, ..*self }
     }
 
-    /// How blocks of this format are stored; none for bool, whose pixels no source has.
+    /// How blocks of this format are stored; none for bool, whose pixels no source has, and for codecs of images, whose
+    /// blocks are not copied: they may need tables of their file.
     pub fn layout(&self) -> Option<Layout> {
-        (self.dtype != DType::Bool).then_some(Layout {
+        (self.dtype != DType::Bool && self.compression.is_lossless()).then_some(Layout {
             block: self.block,
             pixel_interleaved: self.interleave == Interleave::Pixel,
             compression: self.compression.tag(),
@@ -135,6 +163,47 @@ impl Format {
                 self.dtype
             ))),
         }
+    }
+
+    /// Checks what schemes for images ask of pixels.
+    fn check_image(&self, is_rgb: bool, has_color_map: bool) -> Result<()> {
+        let Self { compression, dtype, block: (rows, columns), .. } = *self;
+        let bands = self.bands_per_block();
+        let (holds, advice, side_max) = match compression {
+            Compression::Jpeg if bands == 1 => ("", "", 65_535),
+            Compression::Jpeg => {
+                ("one band, or red, green and blue", "interleave by band (--interleave band) or ", 65_535)
+            }
+            Compression::WebP if holds_colors(compression, self.bands, is_rgb) => {
+                ("3 or 4 bands", "interleave by pixel (--interleave pixel) or ", 16_383)
+            }
+            Compression::WebP => ("3 or 4 bands", "", 16_383),
+            _ => return Ok(()),
+        };
+        let fits = holds.is_empty() || holds_colors(compression, bands, is_rgb);
+        let refused = if dtype != DType::U8 {
+            format!("holds pixels of u8, not of {dtype}: cast them to u8 or use another compression")
+        } else if has_color_map && !self.is_lossless() {
+            "changes values, which would get other colours of the colour map: use another compression".to_owned()
+        } else if !fits {
+            let held = counted(bands as u64, "band");
+            let kind = if bands == 3 { " of other colours" } else { "" };
+            format!("holds {holds} in a block, not {held}{kind}: {advice}use another compression")
+        } else if rows.max(columns) > side_max {
+            format!("holds at most {side_max} rows and columns, not blocks of {rows} × {columns}: make them smaller")
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid(format!("compression {compression} {refused}")))
+    }
+}
+
+/// Whether the bands of a pixel are colours that the scheme stores together.
+fn holds_colors(compression: Compression, bands: usize, is_rgb: bool) -> bool {
+    match compression {
+        Compression::Jpeg => bands == 3 && is_rgb,
+        Compression::WebP => matches!(bands, 3 | 4),
+        _ => false,
     }
 }
 
@@ -194,8 +263,9 @@ impl Base {
         let together = if layout.pixel_interleaved { bands } else { 1 };
         let fits = is_tile(layout.block)
             && block_bytes(layout.block, together, dtype).is_some_and(|bytes| bytes <= BLOCK_BYTES_MAX);
-        // Every scheme that this build writes is lossless.
-        let compression = Some(Compression::from_tag(layout.compression)).filter(|one| fits && one.is_writable())?;
+        // What a lossy scheme has left of the pixels is not to lose more of itself unasked.
+        let compression = Some(Compression::from_tag(layout.compression))
+            .filter(|one| fits && one.is_lossless() && one.is_writable())?;
         Some(Self {
             block: layout.block,
             interleave: if layout.pixel_interleaved { Interleave::Pixel } else { Interleave::Band },
@@ -232,7 +302,7 @@ fn resolve_level(compression: Compression, level: Option<i32>) -> Result<Option<
 fn resolve_predictor(compression: Compression, dtype: DType, predictor: Option<Predictor>) -> Result<Predictor> {
     let Some(predictor) = predictor else {
         return Ok(match (compression, dtype) {
-            (Compression::None, _) | (_, DType::Bool) => Predictor::None,
+            (Compression::None | Compression::Jpeg | Compression::WebP, _) | (_, DType::Bool) => Predictor::None,
             (_, dtype) if dtype.is_float() => Predictor::FloatingPoint,
             _ => Predictor::Horizontal,
         });
@@ -242,6 +312,9 @@ fn resolve_predictor(compression: Compression, dtype: DType, predictor: Option<P
         Predictor::None => Ok(predictor),
         _ if compression == Compression::None => {
             Err(Error::invalid(format!("predictor {tag} needs a compression: samples are written as they are")))
+        }
+        _ if matches!(compression, Compression::Jpeg | Compression::WebP) => {
+            Err(Error::invalid(format!("{compression} knows no predictor, but {tag} was asked for: leave it at 1")))
         }
         Predictor::FloatingPoint if !dtype.is_float() => {
             Err(Error::invalid(format!("predictor {tag} is for f32 and f64, not for {dtype}: use predictor 2")))

@@ -11,7 +11,7 @@ use super::format::Format;
 use super::geo_keys::geo_keys;
 use super::nodata;
 use super::options::BigTiff;
-use crate::codec::{Compression, Predictor, encode};
+use crate::codec::{Compression, Predictor};
 use crate::read::{BandStatistics, Interleave};
 
 /// Tags, by TIFF 6.0, OGC GeoTIFF 1.1 and GDAL.
@@ -32,6 +32,8 @@ mod tag {
     pub(super) const TILE_BYTE_COUNTS: u16 = 325;
     pub(super) const EXTRA_SAMPLES: u16 = 338;
     pub(super) const SAMPLE_FORMAT: u16 = 339;
+    pub(super) const YCBCR_SUB_SAMPLING: u16 = 530;
+    pub(super) const REFERENCE_BLACK_WHITE: u16 = 532;
     pub(super) const MODEL_PIXEL_SCALE: u16 = 33550;
     pub(super) const MODEL_TIEPOINT: u16 = 33922;
     pub(super) const MODEL_TRANSFORMATION: u16 = 34264;
@@ -46,8 +48,13 @@ mod tag {
 const REDUCED_RESOLUTION: u32 = 1;
 const MASK: u32 = 4;
 
-/// Photometric interpretation of a mask.
+/// Photometric interpretation of a mask, and of RGB that a JPEG stream stores as luma and chroma.
 const TRANSPARENCY_MASK: u16 = 4;
+const YCBCR: u16 = 6;
+
+/// Rows and columns of pixels that share a sample of chroma, and the samples of black and of white: what libtiff says of JPEG.
+const CHROMA_PIXELS: [u16; 2] = [2, 2];
+const FULL_RANGE: [u32; 6] = [0, 255, 128, 255, 128, 255];
 
 /// An image of a file: a raster, an overview or the mask of one of them.
 #[derive(Debug, Clone)]
@@ -61,11 +68,6 @@ pub(super) struct ImageSpec {
 impl ImageSpec {
     pub(super) fn block_count(&self) -> usize {
         self.format.blocks(&self.meta).len()
-    }
-
-    /// The most bytes that a block can have.
-    fn block_bytes_max(&self) -> u64 {
-        encode::bound(self.format.compression, self.format.block_bytes()) as u64
     }
 
     fn directory(&self, told: &Description) -> Result<Directory> {
@@ -128,8 +130,9 @@ fn of_images(images: &[ImageSpec], told: &Description, is_cog: bool, big_tiff: B
 
 /// Whether the largest file that the blocks behind this head can give is too large for 32-bit offsets.
 fn exceeds_classic(head: &Head, images: &[ImageSpec]) -> bool {
-    let of_image =
-        |image: &ImageSpec| (image.block_bytes_max() + head.block_overhead()).checked_mul(image.block_count() as u64);
+    let of_image = |image: &ImageSpec| {
+        (image.format.block_bytes_max() + head.block_overhead()).checked_mul(image.block_count() as u64)
+    };
     let blocks = images.iter().try_fold(0_u64, |all, image| all.checked_add(of_image(image)?));
     blocks.and_then(|blocks| blocks.checked_add(head.len())).is_none_or(|file| file > u64::from(u32::MAX))
 }
@@ -168,7 +171,11 @@ fn tags(meta: &Meta, format: &Format, told: &Description) -> Result<Vec<(u16, Va
 
 fn image_tags(meta: &Meta, format: &Format, told: &Description) -> Vec<(u16, Value)> {
     let photometric = told.photometric(format.bands, meta.dtype);
-    let mut tags = layout_tags(meta, format, photometric.tag);
+    let mut tags = layout_tags(meta, format, if format.is_ycbcr() { YCBCR } else { photometric.tag });
+    if format.is_ycbcr() {
+        tags.push((tag::YCBCR_SUB_SAMPLING, Value::Short(CHROMA_PIXELS.to_vec())));
+        tags.push((tag::REFERENCE_BLACK_WHITE, Value::Rational(FULL_RANGE.map(|value| [value, 1]).to_vec())));
+    }
     let extra = told.extra_samples(format.bands, photometric);
     if !extra.is_empty() {
         tags.push((tag::EXTRA_SAMPLES, Value::Short(extra)));

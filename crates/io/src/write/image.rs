@@ -11,7 +11,7 @@ use swath_core::sink::Encoded;
 
 use super::block::BlockEncoder;
 use super::format::Format;
-use crate::codec::{Compression, encode};
+use crate::codec::Compression;
 use crate::read::Interleave;
 
 /// Encodes blocks of one format, on as many threads as call it.
@@ -128,8 +128,7 @@ impl Image {
     /// The most bytes that a block can have, and the scratch that encoding it needs. Blocks at edges are padded: all are
     /// alike.
     pub(super) fn encode_bound(&self) -> (u64, u64) {
-        let bytes = encode::bound(self.format.compression, self.format.block_bytes());
-        (bytes as u64, BlockEncoder::scratch(&self.format))
+        (self.format.block_bytes_max(), BlockEncoder::scratch(&self.format))
     }
 
     /// Lets go of what encoders hold.

@@ -91,20 +91,21 @@ macro_rules! file_options {
                 self
             }
 
-            /// The compression scheme.
+            /// The compression scheme. JPEG and WebP hold u8 and are lossy, WebP below level 100: see docs/formats.md.
             pub fn compression(mut self, compression: Compression) -> Self {
                 self.file.compression = Some(compression);
                 self
             }
 
-            /// The level of the compression: 1 to 12 for Deflate (4 by default), 1 to 22 for ZSTD (9 by default).
+            /// The level of the compression: 1 to 12 for Deflate (4 by default), 1 to 22 for ZSTD (9 by default); of JPEG
+            /// and WebP the quality, 1 to 100 (75 by default). WebP of level 100 is lossless, JPEG of 100 is not.
             pub fn level(mut self, level: i32) -> Self {
                 self.file.level = Some(level);
                 self
             }
 
             /// The predictor; by default horizontal for integers and floating point for floats, where there is a
-            /// compression.
+            /// compression of bytes.
             pub fn predictor(mut self, predictor: Predictor) -> Self {
                 self.file.predictor = Some(predictor);
                 self

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod cog;
+mod lossy;
 mod oracle;
 
 use std::fs;

@@ -1,5 +1,10 @@
 //! Bytes to compressed bytes: one encoder for a thread, whose state is reused from block to block.
 
+#[cfg(feature = "jpeg")]
+mod jpeg;
+#[cfg(feature = "webp")]
+mod webp;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -9,47 +14,85 @@ use weezl::BitOrder;
 
 use crate::codec::Compression;
 
-/// The levels of a scheme, none where it has no levels.
+/// How blocks are compressed, and what those schemes must know of a block that compress images, not bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheme {
+    /// Compression scheme.
+    pub compression: Compression,
+    /// One of [`levels`]; none means [`default_level`], and schemes without levels do not look at it.
+    pub level: Option<i32>,
+    /// Rows of a block.
+    pub rows: usize,
+    /// Columns of a block.
+    pub columns: usize,
+    /// Bands of a pixel that lie together in a block.
+    pub bands: usize,
+}
+
+/// The level at which WebP loses nothing.
+const WEBP_LOSSLESS: i32 = 100;
+
+/// The levels of a scheme, none where it has no levels. Those of JPEG and WebP are qualities.
 pub const fn levels(compression: Compression) -> Option<RangeInclusive<i32>> {
     match compression {
         Compression::Deflate => Some(1..=12),
         Compression::Zstd => Some(1..=22),
+        Compression::Jpeg | Compression::WebP => Some(1..=100),
         _ => None,
     }
 }
 
-/// The level used unless told otherwise: 9 for ZSTD, as GDAL, and 4 for Deflate, where libdeflate gives files about as small
-/// as zlib's usual 6 (docs/design/decisions.md).
+/// The level used unless told otherwise: as GDAL 9 for ZSTD and 75 for JPEG and WebP, and 4 for Deflate, where libdeflate
+/// gives files about as small as zlib's usual 6 (docs/design/decisions.md).
 pub const fn default_level(compression: Compression) -> Option<i32> {
     match compression {
         Compression::Deflate => Some(4),
         Compression::Zstd => Some(9),
+        Compression::Jpeg | Compression::WebP => Some(75),
         _ => None,
     }
 }
 
-/// The most bytes that compressing `length` bytes can give.
-pub fn bound(compression: Compression, length: usize) -> usize {
-    match compression {
+/// Whether pixels come back as they were: WebP's do at level 100.
+pub const fn is_lossless(compression: Compression, level: Option<i32>) -> bool {
+    compression.is_lossless() || matches!((compression, level), (Compression::WebP, Some(WEBP_LOSSLESS)))
+}
+
+/// The most bytes that compressing a block of `length` bytes can give.
+pub fn bound(scheme: &Scheme, length: usize) -> usize {
+    match scheme.compression {
         // A code of at most 12 bits for each byte, a clear code for every 3837 codes, an end code, padding.
         Compression::Lzw => length + length / 2 + length / 2048 + 16,
-        // Stored blocks of at least 5000 bytes with 5 bytes of header each, 6 bytes of zlib: libdeflate's own bound.
-        Compression::Deflate => length + 5 * (length / 5000 + 1) + 6,
+        Compression::Deflate => deflate_bound(length),
         Compression::Zstd => zstd::zstd_safe::compress_bound(length),
+        #[cfg(feature = "jpeg")]
+        Compression::Jpeg => jpeg::bound(scheme, length),
+        // libwebp has no bound of its own. Codes are made for what they code, so that noise grows by a tenth.
+        Compression::WebP => 2 * length + (64 << 10),
         // Nothing else is written.
         _ => length,
     }
 }
 
 /// Bytes that an [`Encoder`] holds while it compresses `length` bytes, beside input and output; a bound, not exact.
-pub fn scratch(compression: Compression, level: Option<i32>, length: usize) -> usize {
-    match (compression, level.unwrap_or_default()) {
-        (Compression::Lzw, _) => 1 << 20,
-        (Compression::Deflate, ..=9) => 1 << 20,
-        (Compression::Deflate, _) => 10 << 20,
-        (Compression::Zstd, level) => zstd_scratch(level, length),
+pub fn scratch(scheme: &Scheme, length: usize) -> usize {
+    let level = scheme.level.or(default_level(scheme.compression)).unwrap_or_default();
+    match scheme.compression {
+        Compression::Lzw => 1 << 20,
+        Compression::Deflate if level <= 9 => 1 << 20,
+        Compression::Deflate => 10 << 20,
+        Compression::Zstd => zstd_scratch(level, length),
+        // Two times eight rows of each component.
+        Compression::Jpeg => 16 * 3 * scheme.columns + (64 << 10),
+        // Pixels of four bytes and what they become, chains of equal ones, what refers to them. Measured with libwebp 1.2.
+        Compression::WebP => 100 * scheme.rows * scheme.columns + (8 << 20),
         _ => 0,
     }
+}
+
+/// Stored blocks of at least 5000 bytes with 5 bytes of header each, 6 bytes of zlib: libdeflate's own bound.
+const fn deflate_bound(length: usize) -> usize {
+    length + 5 * (length / 5000 + 1) + 6
 }
 
 /// zstd's tables grow with level and input. Measured with zstd 1.5.7, whose own estimate is no stable interface.
@@ -82,18 +125,12 @@ impl Encoder {
 
     /// Compresses `input` into `room`, which is reused from block to block, and gives the part of it that is the result.
     ///
-    /// `level` is one of [`levels`]; none means [`default_level`], and schemes without levels do not look at it. The
-    /// result depends on nothing else: not on what was compressed before, nor on what `room` holds.
+    /// The result depends on nothing else: not on what was compressed before, nor on what `room` holds.
     ///
     /// # Errors
     /// `Internal` where the codec fails.
-    pub fn compress<'a>(
-        &mut self,
-        compression: Compression,
-        level: Option<i32>,
-        input: &[u8],
-        room: &'a mut Vec<u8>,
-    ) -> Result<&'a [u8]> {
+    pub fn compress<'a>(&mut self, scheme: &Scheme, input: &[u8], room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let Scheme { compression, level, .. } = *scheme;
         let level = level.or(default_level(compression)).unwrap_or_default();
         let length = match compression {
             Compression::None => {
@@ -104,7 +141,11 @@ impl Encoder {
             Compression::Lzw => self.compress_lzw(input, room),
             Compression::Deflate => self.compress_deflate(level, input, room),
             Compression::Zstd => self.compress_zstd(level, input, room),
-            _ => Err("swath does not write it".into()),
+            #[cfg(feature = "jpeg")]
+            Compression::Jpeg => jpeg::jpeg(scheme, level, input, room).map(|()| room.len()),
+            #[cfg(feature = "webp")]
+            Compression::WebP => webp::webp(scheme, level, input, room).map(|()| room.len()),
+            _ => Err("this build does not write it".into()),
         };
         let failed =
             |cause| Error::with_source(ErrorKind::Internal, format!("cannot compress with {compression}"), cause);
@@ -126,7 +167,7 @@ impl Encoder {
         }
         let (_, encoder) = self.deflate.as_mut().expect("it was made just now");
         // Not cut to the result: growing again would zero the rest for every block.
-        room.resize(bound(Compression::Deflate, input.len()), 0);
+        room.resize(deflate_bound(input.len()), 0);
         Ok(encoder.zlib_compress(input, room)?)
     }
 
@@ -136,7 +177,7 @@ impl Encoder {
         }
         let (_, encoder) = self.zstd.as_mut().expect("it was made just now");
         out.clear();
-        out.reserve(bound(Compression::Zstd, input.len()));
+        out.reserve(zstd::zstd_safe::compress_bound(input.len()));
         Ok(encoder.compress_to_buffer(input, out)?)
     }
 }
@@ -159,6 +200,11 @@ mod tests {
 
     const ALL: [Compression; 4] = [Compression::None, Compression::Lzw, Compression::Deflate, Compression::Zstd];
 
+    /// For bytes, of which no scheme for images makes anything.
+    const fn scheme(compression: Compression, level: Option<i32>) -> Scheme {
+        Scheme { compression, level, rows: 0, columns: 0, bands: 0 }
+    }
+
     /// Bytes without any pattern: the worst case of every scheme.
     fn noise(length: usize) -> Vec<u8> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -179,9 +225,9 @@ mod tests {
         for compression in ALL {
             for length in [0, 1, 255, 4999, 5000, 65_536, 300_001] {
                 let level = levels(compression).map(|l| *l.start());
-                let result = encoder.compress(compression, level, &noise(length), &mut out).unwrap();
-                let held = result.len();
-                assert!(held <= bound(compression, length), "{compression} of {length} bytes: {held}");
+                let scheme = scheme(compression, level);
+                let held = encoder.compress(&scheme, &noise(length), &mut out).unwrap().len();
+                assert!(held <= bound(&scheme, length), "{compression} of {length} bytes: {held}");
             }
         }
     }
@@ -191,7 +237,7 @@ mod tests {
         for level in 1..=12 {
             let mut encoder = Compressor::new(CompressionLvl::new(level).unwrap());
             for length in [0, 1, 4999, 5000, 5001, 1 << 20] {
-                assert!(encoder.zlib_compress_bound(length) <= bound(Compression::Deflate, length));
+                assert!(encoder.zlib_compress_bound(length) <= deflate_bound(length));
             }
         }
     }
@@ -202,8 +248,9 @@ mod tests {
         let (mut out, mut expected) = (Vec::new(), Vec::new());
         for compression in ALL {
             for length in [70_000, 10, 4096] {
-                let result = used.compress(compression, None, &noise(length), &mut out).unwrap();
-                let expected = Encoder::new().compress(compression, None, &noise(length), &mut expected).unwrap();
+                let scheme = scheme(compression, None);
+                let result = used.compress(&scheme, &noise(length), &mut out).unwrap();
+                let expected = Encoder::new().compress(&scheme, &noise(length), &mut expected).unwrap();
                 assert_eq!(result, expected, "{compression}");
             }
         }
@@ -211,7 +258,8 @@ mod tests {
 
     #[test]
     fn a_level_out_of_range_is_an_error_not_a_panic() {
-        let error = Encoder::new().compress(Compression::Deflate, Some(13), b"x", &mut Vec::new()).unwrap_err();
+        let scheme = scheme(Compression::Deflate, Some(13));
+        let error = Encoder::new().compress(&scheme, b"x", &mut Vec::new()).unwrap_err();
         assert_eq!(error.chain(), "cannot compress with DEFLATE: level 13 is none of 1 to 12");
     }
 
@@ -220,9 +268,10 @@ mod tests {
         for level in [1, 6, 8, 9, 12, 22] {
             for length in [1 << 16, 300_000, 1 << 20] {
                 let mut encoder = Encoder::new();
-                encoder.compress(Compression::Zstd, Some(level), &noise(length), &mut Vec::new()).unwrap();
+                let scheme = scheme(Compression::Zstd, Some(level));
+                encoder.compress(&scheme, &noise(length), &mut Vec::new()).unwrap();
                 let used = encoder.zstd.as_mut().unwrap().1.context_mut().sizeof();
-                let said = scratch(Compression::Zstd, Some(level), length);
+                let said = scratch(&scheme, length);
                 assert!(used <= said, "level {level}, {length} bytes: {used} > {said}");
             }
         }
