@@ -466,6 +466,17 @@ mod tests {
         );
     }
 
+    #[cfg(not(feature = "jpeg"))]
+    #[test]
+    fn a_codec_that_the_build_lacks_is_an_error_that_names_its_feature() {
+        check(
+            DType::U8,
+            None,
+            GeoTiffOptions::new().compression(Compression::Jpeg),
+            expect!["Unsupported: compression JPEG (7) needs the feature jpeg, which this build lacks"],
+        );
+    }
+
     #[test]
     fn an_array_that_is_no_tiff_is_an_error() {
         let check = |dims, shape, expected: Expect| {
