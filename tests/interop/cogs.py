@@ -33,10 +33,11 @@ from check import cargo
 CODECS = [("none", []), ("deflate", []), ("deflate", ["--level", "9"]), ("deflate", ["--predictor", "1"]), ("lzw", []),
           ("zstd", []), ("zstd", ["--level", "1"])]
 DTYPES = ["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64", "int8", "uint64", "int64"]
-# Of u8 alone, with the counts of bands that a block holds, and what GDAL's COG driver is told.
+# With u8 alone, with the counts of bands that a block holds, and what GDAL's COG driver is told.
 IMAGES = [("jpeg", [], (1, 3, 2, 4), {"compress": "JPEG"}), ("jpeg", ["--level", "92"], (3, 1, 5), {"compress": "JPEG", "quality": 92}),
           ("webp", [], (3, 4), {"compress": "WEBP"}), ("webp", ["--level", "40"], (4, 3), {"compress": "WEBP", "quality": 40}),
-          ("webp", ["--level", "100"], (3, 4), None)]
+          ("webp", ["--level", "100"], (3, 4), None),
+          ("lerc", ["--max-error", "3"], (1, 3), {"compress": "LERC", "max_z_error": 3})]
 IMAGE_KINDS = ["edges", "pixel", "block", "row", "masked"]
 KINDS = ["edges", "pixel", "block", "row", "sparse", "nodata", "nan", "palette", "described", "masked"]
 WAYS = {"nearest": "NEAREST", "average": "AVERAGE", "bilinear": "BILINEAR", "mode": "MODE", "rms": "RMS"}
@@ -62,6 +63,9 @@ def combinations():
         yield "masked", dtype, next(bands), next(blocks), next(codecs), way
     for count, block in itertools.product([1, 2, 3, 4, 7, 13], [128, 256, 512, 1024]):
         yield "edges", "uint8", count, block, next(codecs), "nearest"
+    for kind, dtype in itertools.product(["edges", "pixel", "sparse", "nodata", "nan", "masked"], DTYPES):
+        if not dtype.endswith("int64") and (kind != "nan" or dtype.startswith("float")):
+            yield kind, dtype, next(bands), next(blocks), ("lerc", []), next(ways)
     for (codec, options, counts, _), kind in itertools.product(IMAGES, IMAGE_KINDS):
         for count in counts:
             yield kind, "uint8", count, next(blocks), (codec, options), next(ways)
@@ -175,7 +179,7 @@ class Checker:
             assert ours.block_shapes[0] == (block, block)
             mask = theirs.dataset_mask() > 0
             if lossy:
-                self.near(out, not is_apart and lossy_peer, None, pixels, mask, codec, options)
+                self.near(out, not is_apart and lossy_peer, None, pixels, mask, codec, options, 1.1)
             else:
                 np.testing.assert_array_equal(ours.read(), pixels)
             np.testing.assert_array_equal(ours.dataset_mask() > 0, mask)
@@ -205,7 +209,9 @@ class Checker:
             if lossy:
                 with rasterio.open(peer, overview_level=level) as b:
                     both = b.dataset_mask() > 0
-                    self.near(out, not is_apart and lossy_peer, level, b.read(), both, codec, options)
+                    # What is hidden is 0 in our overviews: speckles, of which neighbours suffer.
+                    factor = 2 if kind == "masked" else 1.1
+                    self.near(out, not is_apart and lossy_peer, level, b.read(), both, codec, options, factor)
                 continue
             assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
             hides = nodata is not None or kind == "masked"
@@ -219,7 +225,7 @@ class Checker:
                 self.no_bleeding(pixels[:, mask][None], ours, None)
             above = ours
 
-    def near(self, out, peer, level, pixels, mask, codec, options):
+    def near(self, out, peer, level, pixels, mask, codec, options, factor):
         """As near to the pixels that were written as GDAL's file, in the mean over what is seen in all."""
         if not mask.any():
             return
@@ -234,7 +240,7 @@ class Checker:
             theirs = loss(peer)
             worst = self.losses.get((codec, *options), (0, 0))
             self.losses[(codec, *options)] = max(worst, (ours / max(theirs, 0.5), theirs))
-            assert ours <= 1.1 * theirs + 0.5, f"level {level}: {ours:.2f} apart in the mean, GDAL's {theirs:.2f}"
+            assert ours <= factor * theirs + 0.5, f"level {level}: {ours:.2f} apart in the mean, GDAL's {theirs:.2f}"
 
     @staticmethod
     def mask(shape, rng):

@@ -241,6 +241,9 @@ pub(crate) struct FormatArgs {
     /// webp of 100 is lossless.
     #[arg(long, value_name = "N")]
     level: Option<i32>,
+    /// The most that lerc may change a value; 0 by default.
+    #[arg(long, value_name = "ERROR")]
+    max_error: Option<f64>,
     /// What is done to samples before: 1 nothing, 2 differences, 3 for floats.
     #[arg(long, value_name = "N", value_parser = PossibleValuesParser::new(["1", "2", "3"]))]
     predictor: Option<String>,
@@ -327,6 +330,9 @@ impl FormatArgs {
         if let Some(level) = self.level {
             options = options.level(level);
         }
+        if let Some(error) = self.max_error {
+            options = options.max_error(error);
+        }
         if let Some(predictor) = self.predictor.as_deref().and_then(|tag| Predictor::from_tag(tag.parse().ok()?)) {
             options = options.predictor(predictor);
         }
@@ -362,6 +368,7 @@ enum Compress {
     Zstd,
     Jpeg,
     Webp,
+    Lerc,
 }
 
 impl From<Compress> for Compression {
@@ -373,6 +380,7 @@ impl From<Compress> for Compression {
             Compress::Zstd => Self::Zstd,
             Compress::Jpeg => Self::Jpeg,
             Compress::Webp => Self::WebP,
+            Compress::Lerc => Self::Lerc,
         }
     }
 }

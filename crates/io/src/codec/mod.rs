@@ -121,7 +121,7 @@ impl Compression {
     /// Whether this build writes it.
     pub const fn is_writable(self) -> bool {
         // A feature reads and writes its codec.
-        matches!(self, Self::None | Self::Lzw | Self::Deflate | Self::Zstd | Self::Jpeg | Self::WebP)
+        matches!(self, Self::None | Self::Lzw | Self::Deflate | Self::Zstd | Self::Jpeg | Self::WebP | Self::Lerc)
             && self.is_readable()
     }
 
@@ -138,9 +138,11 @@ impl Compression {
         }
         let tag = self.tag();
         Err(match (self, self.feature()) {
-            (Self::Jpeg | Self::WebP, Some(feature)) => Error::unsupported(self.lacks(tag.into(), feature)),
+            (Self::Jpeg | Self::WebP | Self::Lerc, Some(feature)) => {
+                Error::unsupported(self.lacks(tag.into(), feature))
+            }
             _ => Error::invalid(format!(
-                "compression {self} ({tag}) is read, but not written: use none, LZW, Deflate, ZSTD, JPEG or WebP"
+                "compression {self} ({tag}) is read, but not written: use none, LZW, Deflate, ZSTD, JPEG, WebP or LERC"
             )),
         })
     }

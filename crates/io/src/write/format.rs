@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use swath_core::dtype::DType;
+use swath_core::dtype::{DType, Scalar};
 use swath_core::error::{Error, Result};
 use swath_core::meta::Meta;
 use swath_core::shape::{ChunkGrid, Dim, check_addressable, visible};
@@ -28,7 +28,7 @@ const BLOCK_BYTES_MAX: usize = 1 << 30;
 /// The layout of the file that pixels come from counts as a whole or not at all: where its blocks are no tiles or it cannot
 /// be written without loss, blocks are of 512 × 512 pixels, Deflate, pixel-interleaved. Its predictor is taken over with
 /// its compression and dtype, so that untouched blocks can be copied. The options win over both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Format {
     /// Rows and columns of a block.
     pub block: (usize, usize),
@@ -36,6 +36,8 @@ pub struct Format {
     pub compression: Compression,
     /// Level of the compression, for a scheme that has levels.
     pub level: Option<i32>,
+    /// The most that LERC may change a value; 0 for all others.
+    pub max_error: f64,
     /// Predictor.
     pub predictor: Predictor,
     /// How the bands of a pixel lie in the file; `Pixel` where there is one band.
@@ -66,6 +68,7 @@ impl Format {
             block: options.block.unwrap_or(base.block),
             compression,
             level: resolve_level(compression, options.level)?,
+            max_error: resolve_max_error(compression, options.max_error)?,
             predictor: resolve_predictor(compression, meta.dtype, options.predictor.or(followed))?,
             interleave: if bands == 1 { Interleave::Pixel } else { options.interleave.unwrap_or(unsaid) },
             bands,
@@ -74,7 +77,10 @@ impl Format {
         };
         format.check_block()?;
         format.check_image(is_rgb, options.description.color_map.is_some())?;
-        if let Some(nodata) = meta.nodata.filter(|_| !format.is_lossless()) {
+        // LERC's masks keep NaN whatever else may change.
+        let stays =
+            |nodata: Scalar| format.is_lossless() || compression == Compression::Lerc && nodata.to_f64().is_nan();
+        if let Some(nodata) = meta.nodata.filter(|nodata| !stays(*nodata)) {
             return Err(Error::invalid(format!(
                 "compression {compression} changes values, and with them which pixels are nodata ({nodata}): write a mask \
                  instead (without_nodata and with_mask, --mask), or use another compression"
@@ -105,13 +111,13 @@ impl Format {
 
     /// How blocks are compressed.
     pub(super) const fn scheme(&self) -> Scheme {
-        let Self { compression, level, block: (rows, columns), .. } = *self;
-        Scheme { compression, level, rows, columns, bands: self.bands_per_block() }
+        let Self { compression, level, max_error, dtype, block: (rows, columns), .. } = *self;
+        Scheme { compression, level, max_error, dtype, rows, columns, bands: self.bands_per_block() }
     }
 
     /// Whether pixels come back as they were.
-    pub const fn is_lossless(&self) -> bool {
-        encode::is_lossless(self.compression, self.level)
+    pub fn is_lossless(&self) -> bool {
+        encode::is_lossless(self.compression, self.level, self.max_error)
     }
 
     /// Whether red, green and blue are stored as luma and chroma.
@@ -127,7 +133,17 @@ impl Format {
             _ => (Compression::Deflate, encode::default_level(Compression::Deflate)),
         };
         let (predictor, interleave) = (Predictor::None, Interleave::Pixel);
-        Self { compression, level, predictor, interleave, bands: 1, dtype: DType::Bool, is_mask: true, ..*self }
+        Self {
+            compression,
+            level,
+            max_error: 0.0,
+            predictor,
+            interleave,
+            bands: 1,
+            dtype: DType::Bool,
+            is_mask: true,
+            ..*self
+        }
     }
 
     /// How blocks of this format are stored; none for bool, whose pixels no source has, and for codecs of images, whose
@@ -169,7 +185,14 @@ impl Format {
     fn check_image(&self, is_rgb: bool, has_color_map: bool) -> Result<()> {
         let Self { compression, dtype, block: (rows, columns), .. } = *self;
         let bands = self.bands_per_block();
+        let has_lerc = !matches!(dtype, DType::I64 | DType::U64);
         let (holds, advice, side_max) = match compression {
+            Compression::Lerc if has_lerc => return Ok(()),
+            Compression::Lerc => {
+                return Err(Error::invalid(format!(
+                    "compression LERC holds no {dtype}: cast it to a smaller dtype or use another compression"
+                )));
+            }
             Compression::Jpeg if bands == 1 => ("", "", 65_535),
             Compression::Jpeg => {
                 ("one band, or red, green and blue", "interleave by band (--interleave band) or ", 65_535)
@@ -299,10 +322,25 @@ fn resolve_level(compression: Compression, level: Option<i32>) -> Result<Option<
     }
 }
 
+fn resolve_max_error(compression: Compression, max_error: Option<f64>) -> Result<f64> {
+    match max_error {
+        None => Ok(0.0),
+        Some(error) if compression != Compression::Lerc => {
+            Err(Error::invalid(format!("a largest error ({error}) is for LERC, not for compression {compression}")))
+        }
+        Some(error) if error.is_finite() && error >= 0.0 => Ok(error),
+        Some(error) => {
+            Err(Error::invalid(format!("a largest error of {error} cannot be: it must be finite and at least 0")))
+        }
+    }
+}
+
 fn resolve_predictor(compression: Compression, dtype: DType, predictor: Option<Predictor>) -> Result<Predictor> {
     let Some(predictor) = predictor else {
         return Ok(match (compression, dtype) {
-            (Compression::None | Compression::Jpeg | Compression::WebP, _) | (_, DType::Bool) => Predictor::None,
+            (Compression::None | Compression::Jpeg | Compression::WebP | Compression::Lerc, _) | (_, DType::Bool) => {
+                Predictor::None
+            }
             (_, dtype) if dtype.is_float() => Predictor::FloatingPoint,
             _ => Predictor::Horizontal,
         });
@@ -313,7 +351,7 @@ fn resolve_predictor(compression: Compression, dtype: DType, predictor: Option<P
         _ if compression == Compression::None => {
             Err(Error::invalid(format!("predictor {tag} needs a compression: samples are written as they are")))
         }
-        _ if matches!(compression, Compression::Jpeg | Compression::WebP) => {
+        _ if matches!(compression, Compression::Jpeg | Compression::WebP | Compression::Lerc) => {
             Err(Error::invalid(format!("{compression} knows no predictor, but {tag} was asked for: leave it at 1")))
         }
         Predictor::FloatingPoint if !dtype.is_float() => {
@@ -333,6 +371,9 @@ impl fmt::Display for Format {
         }
         if let Some(level) = self.level {
             write!(f, " level {level}")?;
+        }
+        if self.max_error > 0.0 {
+            write!(f, " within {}", self.max_error)?;
         }
         if self.predictor != Predictor::None {
             write!(f, ", predictor {}", self.predictor.tag())?;

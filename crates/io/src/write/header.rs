@@ -34,6 +34,7 @@ mod tag {
     pub(super) const SAMPLE_FORMAT: u16 = 339;
     pub(super) const YCBCR_SUB_SAMPLING: u16 = 530;
     pub(super) const REFERENCE_BLACK_WHITE: u16 = 532;
+    pub(super) const LERC_PARAMETERS: u16 = 50674;
     pub(super) const MODEL_PIXEL_SCALE: u16 = 33550;
     pub(super) const MODEL_TIEPOINT: u16 = 33922;
     pub(super) const MODEL_TRANSFORMATION: u16 = 34264;
@@ -51,6 +52,9 @@ const MASK: u32 = 4;
 /// Photometric interpretation of a mask, and of RGB that a JPEG stream stores as luma and chroma.
 const TRANSPARENCY_MASK: u16 = 4;
 const YCBCR: u16 = 6;
+
+/// Version 2.4 of LERC, its blobs not compressed once more.
+const LERC_2_4: [u32; 2] = [4, 0];
 
 /// Rows and columns of pixels that share a sample of chroma, and the samples of black and of white: what libtiff says of JPEG.
 const CHROMA_PIXELS: [u16; 2] = [2, 2];
@@ -208,6 +212,9 @@ fn layout_tags(meta: &Meta, format: &Format, photometric: u16) -> Vec<(u16, Valu
     ];
     if format.predictor != Predictor::None {
         tags.push((tag::PREDICTOR, short(format.predictor.tag())));
+    }
+    if format.compression == Compression::Lerc {
+        tags.push((tag::LERC_PARAMETERS, Value::Long(LERC_2_4.to_vec())));
     }
     tags
 }

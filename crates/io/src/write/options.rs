@@ -35,6 +35,7 @@ pub(super) struct FileOptions {
     pub(super) block: Option<(usize, usize)>,
     pub(super) compression: Option<Compression>,
     pub(super) level: Option<i32>,
+    pub(super) max_error: Option<f64>,
     pub(super) predictor: Option<Predictor>,
     pub(super) interleave: Option<Interleave>,
     pub(super) big_tiff: BigTiff,
@@ -91,7 +92,8 @@ macro_rules! file_options {
                 self
             }
 
-            /// The compression scheme. JPEG and WebP hold u8 and are lossy, WebP below level 100: see docs/formats.md.
+            /// The compression scheme. JPEG and WebP hold u8 and are lossy, WebP below level 100, and LERC
+            /// with a [`max_error`](Self::max_error): see docs/formats.md.
             pub fn compression(mut self, compression: Compression) -> Self {
                 self.file.compression = Some(compression);
                 self
@@ -101,6 +103,12 @@ macro_rules! file_options {
             /// and WebP the quality, 1 to 100 (75 by default). WebP of level 100 is lossless, JPEG of 100 is not.
             pub fn level(mut self, level: i32) -> Self {
                 self.file.level = Some(level);
+                self
+            }
+
+            /// The most that LERC may change a value, GDAL's `MAX_Z_ERROR`; 0, nothing, by default.
+            pub fn max_error(mut self, max_error: f64) -> Self {
+                self.file.max_error = Some(max_error);
                 self
             }
 

@@ -1,5 +1,5 @@
 //! Codecs of images: near what was written, or equal where they lose nothing; the same bytes whoever encodes them.
-#![cfg(all(feature = "jpeg", feature = "webp"))]
+#![cfg(all(feature = "jpeg", feature = "lerc", feature = "webp"))]
 
 use super::*;
 use swath_io::read::ColorInterpretation;
@@ -17,15 +17,19 @@ fn picture([_, bands, rows, columns]: Shape) -> Chunk {
 }
 
 fn read(path: &Path) -> Vec<u8> {
+    read_chunk(path).data().as_slice::<u8>().unwrap().to_vec()
+}
+
+fn read_chunk(path: &Path) -> Chunk {
     let file = GeoTiff::open(&Io::new().unwrap(), path.to_str().unwrap()).unwrap();
     let source = file.source(&Overview::Full, Chunks::Auto).unwrap();
-    let mut all = Chunk::new(source.meta().shape, Buffer::zeros(DType::U8, volume(source.meta().shape)));
+    let mut all = Chunk::new(source.meta().shape, Buffer::zeros(source.meta().dtype, volume(source.meta().shape)));
     for block in 0..source.blocks().len() {
         let region = source.blocks().region(block);
         let pixels = source.decode(block, &[]).unwrap();
         pixels.copy_region(&Region::whole(region.shape), &mut all, region.start);
     }
-    all.data().as_slice::<u8>().unwrap().to_vec()
+    all
 }
 
 /// The mean of what pixels are apart.
@@ -195,8 +199,85 @@ fn what_a_codec_of_images_cannot_hold_is_an_error_that_says_what_can_be_done() {
         DType::U8,
         1,
         of(Compression::PackBits),
-        expect!["compression PACKBITS (32773) is read, but not written: use none, LZW, Deflate, ZSTD, JPEG or WebP"],
+        expect![
+            "compression PACKBITS (32773) is read, but not written: use none, LZW, Deflate, ZSTD, JPEG, WebP or LERC"
+        ],
     );
+}
+
+#[test]
+fn lerc_keeps_every_dtype_unless_it_may_change_values() {
+    let (_directory, path) = directory();
+    let dtypes = [DType::U8, DType::I8, DType::U16, DType::I16, DType::U32, DType::I32, DType::F32, DType::F64];
+    let shapes = [[1, 1, 1, 1], [1, 3, 37, 50], [1, 2, 32, 48], [1, 1, 90, 5]];
+    let lerc = || GeoTiffOptions::new().block(32, 48).compression(Compression::Lerc);
+    for (dtype, shape) in dtypes.into_iter().flat_map(|dtype| shapes.map(|shape| (dtype, shape))) {
+        for image in [image(shape, dtype), Chunk::filled(shape, dtype, 7.into())] {
+            for interleave in [Interleave::Pixel, Interleave::Band] {
+                let sink = write(&path, &image, lerc().interleave(interleave));
+                assert!(little_endian(&read_chunk(&path)) == little_endian(&image), "{dtype}, {}", sink.describe());
+                let bound = sink.encode_bound(shape).0;
+                assert!(
+                    (0..sink.blocks().len()).all(|b| encode(&sink, &image, b).unwrap().bytes.len() as u64 <= bound)
+                );
+            }
+        }
+    }
+    let image = picture([1, 3, 70, 101]);
+    let sink = write(&path, &image, lerc().max_error(3.0));
+    assert_eq!(sink.describe(), "GeoTIFF, 32 × 48 blocks, LERC within 3, pixel interleave");
+    let pixels = image.data().as_slice::<u8>().unwrap();
+    let worst = pixels.iter().zip(read(&path)).map(|(a, b)| a.abs_diff(b)).max();
+    assert_eq!(worst, Some(3));
+}
+
+#[test]
+fn lerc_keeps_nan_of_all_bands_and_of_some() {
+    let (_directory, path) = directory();
+    let pixels = |is_nan: fn(usize, usize) -> bool| {
+        let of = |i: usize| if is_nan(i / 4000, i % 4000) { f32::NAN } else { (i % 4000) as f32 * 0.37 };
+        Chunk::new([1, 3, 40, 100], Buffer::F32((0..12_000).map(of).collect()))
+    };
+    for image in [pixels(|_, at| at % 7 == 3), pixels(|band, at| at % 5 == band), pixels(|_, _| true)] {
+        for max_error in [0.0, 0.1] {
+            let lerc = GeoTiffOptions::new().block(32, 48).compression(Compression::Lerc).max_error(max_error);
+            let meta = Meta { nodata: Some(f64::NAN.into()), ..meta_of(&image) };
+            run(&GeoTiffSink::new(&path, &meta, None, lerc).unwrap(), &image).unwrap();
+            let read = read_chunk(&path);
+            let both = image.data().as_slice::<f32>().unwrap().iter().zip(read.data().as_slice::<f32>().unwrap());
+            let is_near =
+                |(a, b): (&f32, &f32)| a.is_nan() && b.is_nan() || f64::from((a - b).abs()) <= max_error + 1e-5;
+            assert!(both.clone().all(is_near), "within {max_error}");
+            assert!(max_error > 0.0 || both.clone().all(|(a, b)| a.is_nan() || a == b));
+        }
+    }
+}
+
+#[test]
+fn what_lerc_cannot_hold_is_an_error() {
+    let (_directory, path) = directory();
+    let error = |dtype, options: GeoTiffOptions| {
+        let meta = Meta::new(Dims::BYX, [1, 1, 40, 40], dtype);
+        let error = GeoTiffSink::new("out.tif", &meta, None, options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        error.chain().replace("cannot write out.tif: ", "")
+    };
+    let lerc = || GeoTiffOptions::new().compression(Compression::Lerc);
+    expect!["compression LERC holds no i64: cast it to a smaller dtype or use another compression"]
+        .assert_eq(&error(DType::I64, lerc()));
+    expect!["a largest error of -1 cannot be: it must be finite and at least 0"]
+        .assert_eq(&error(DType::U8, lerc().max_error(-1.0)));
+    expect!["a largest error of inf cannot be: it must be finite and at least 0"]
+        .assert_eq(&error(DType::U8, lerc().max_error(f64::INFINITY)));
+    expect!["a largest error (1) is for LERC, not for compression DEFLATE"]
+        .assert_eq(&error(DType::U8, GeoTiffOptions::new().max_error(1.0)));
+    expect!["compression LERC has no levels, but level 1 was asked for: name a compression that has"]
+        .assert_eq(&error(DType::U8, lerc().level(1)));
+    expect!["LERC knows no predictor, but 2 was asked for: leave it at 1"]
+        .assert_eq(&error(DType::U8, lerc().predictor(Predictor::Horizontal)));
+    let infinite = Chunk::filled([1, 1, 40, 40], DType::F32, f64::INFINITY.into());
+    let sink = GeoTiffSink::new(&path, &meta_of(&infinite), None, lerc()).unwrap();
+    expect!["cannot encode block (row 0, column 0) of out.tif: cannot compress with LERC: invalid argument: valid raster samples must be finite"].assert_eq(&encode(&sink, &infinite, 0).unwrap_err().chain().replace(path.to_str().unwrap(), "out.tif"));
 }
 
 #[test]
@@ -206,6 +287,9 @@ fn nodata_needs_a_codec_that_keeps_values() {
     expect!["cannot write out.tif: compression JPEG changes values, and with them which pixels are nodata (0): write a mask instead (without_nodata and with_mask, --mask), or use another compression"].assert_eq(&sink(Compression::Jpeg, 75).unwrap_err().chain());
     assert_eq!(sink(Compression::WebP, 99).unwrap_err().kind(), ErrorKind::InvalidInput);
     sink(Compression::WebP, 100).unwrap();
+    let lerc = || GeoTiffOptions::new().compression(Compression::Lerc);
+    GeoTiffSink::new("out.tif", &meta, None, lerc()).unwrap();
+    GeoTiffSink::new("out.tif", &meta, None, lerc().max_error(1.0)).unwrap_err();
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "jpeg")]
 mod jpeg;
+#[cfg(feature = "lerc")]
+mod lerc;
 #[cfg(feature = "webp")]
 mod webp;
 
@@ -9,18 +11,23 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use libdeflater::{CompressionLvl, Compressor};
+use swath_core::dtype::DType;
 use swath_core::error::{Error, ErrorKind, Result};
 use weezl::BitOrder;
 
 use crate::codec::Compression;
 
 /// How blocks are compressed, and what those schemes must know of a block that compress images, not bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scheme {
     /// Compression scheme.
     pub compression: Compression,
     /// One of [`levels`]; none means [`default_level`], and schemes without levels do not look at it.
     pub level: Option<i32>,
+    /// The most that LERC may change a value; others do not look at it.
+    pub max_error: f64,
+    /// Type of the samples.
+    pub dtype: DType,
     /// Rows of a block.
     pub rows: usize,
     /// Columns of a block.
@@ -53,9 +60,13 @@ pub const fn default_level(compression: Compression) -> Option<i32> {
     }
 }
 
-/// Whether pixels come back as they were: WebP's do at level 100.
-pub const fn is_lossless(compression: Compression, level: Option<i32>) -> bool {
-    compression.is_lossless() || matches!((compression, level), (Compression::WebP, Some(WEBP_LOSSLESS)))
+/// Whether pixels come back as they were: WebP's do at level 100, LERC's unless it may change them.
+pub fn is_lossless(compression: Compression, level: Option<i32>, max_error: f64) -> bool {
+    match compression {
+        Compression::WebP => level == Some(WEBP_LOSSLESS),
+        Compression::Lerc => max_error == 0.0,
+        _ => compression.is_lossless(),
+    }
 }
 
 /// The most bytes that compressing a block of `length` bytes can give.
@@ -67,6 +78,8 @@ pub fn bound(scheme: &Scheme, length: usize) -> usize {
         Compression::Zstd => zstd::zstd_safe::compress_bound(length),
         #[cfg(feature = "jpeg")]
         Compression::Jpeg => jpeg::bound(scheme, length),
+        #[cfg(feature = "lerc")]
+        Compression::Lerc => lerc::bound(scheme, length),
         // libwebp has no bound of its own. Its codes are made for what they code: noise has its own size, lossy the half.
         Compression::WebP => 2 * length + (64 << 10),
         // Nothing else is written.
@@ -84,6 +97,8 @@ pub fn scratch(scheme: &Scheme, length: usize) -> usize {
         Compression::Zstd => zstd_scratch(level, length),
         // Two times eight rows of each component.
         Compression::Jpeg => 16 * 3 * scheme.columns + (64 << 10),
+        // Samples, those of a band, a mask and the plan of the blob.
+        Compression::Lerc => 4 * length + 2 * scheme.rows * scheme.columns + (1 << 20),
         // Measured with libwebp, whose heap no call tells: 34 bytes a pixel and 10 MiB of a lossless image, 38 of RGBA.
         Compression::WebP => 40 * scheme.rows * scheme.columns + (12 << 20),
         _ => 0,
@@ -143,6 +158,8 @@ impl Encoder {
             Compression::Zstd => self.compress_zstd(level, input, room),
             #[cfg(feature = "jpeg")]
             Compression::Jpeg => jpeg::jpeg(scheme, level, input, room).map(|()| room.len()),
+            #[cfg(feature = "lerc")]
+            Compression::Lerc => lerc::lerc(scheme, input, room).map(|()| room.len()),
             #[cfg(feature = "webp")]
             Compression::WebP => webp::webp(scheme, level, input, room).map(|()| room.len()),
             _ => Err("this build does not write it".into()),
@@ -202,7 +219,7 @@ mod tests {
 
     /// For bytes, of which no scheme for images makes anything.
     const fn scheme(compression: Compression, level: Option<i32>) -> Scheme {
-        Scheme { compression, level, rows: 0, columns: 0, bands: 0 }
+        Scheme { compression, level, max_error: 0.0, dtype: DType::U8, rows: 0, columns: 0, bands: 0 }
     }
 
     /// Bytes without any pattern: the worst case of every scheme.
