@@ -26,14 +26,16 @@ OPTIONS = {
     "level": "--level 9", "no predictor": "--predictor 1", "small blocks": "--blocksize 256", "large blocks": "--blocksize 1024",
     "bands apart": "--interleave band", "BigTIFF": "--bigtiff yes", "sparse": "--sparse", "no overviews": "--overviews 0",
     "nearest": "--resampling nearest", "bilinear": "--resampling bilinear", "rms": "--resampling rms", "mode": "--resampling mode",
-    "maximum": "--resampling max", "mask": "--mask v[0]", "statistics": "--statistics",
+    "maximum": "--resampling max", "mask": "--mask v[0]", "statistics": "--statistics", "JPEG": "--compress jpeg",
+    "WebP": "--compress webp", "lossless WebP": "--compress webp --level 100", "LERC": "--compress lerc --max-error 2",
 }
 
 
 def command(swath, source, out, option):
     inputs = [f"x={source}", *([f"v={source}@valid"] if "--mask" in option else [])]
-    # Validity is told by nodata, and a raster has either.
-    expression = "without_nodata(x)" if "--mask" in option else "x"
+    # Validity is told by nodata, and a raster has either; a lossy codec would change it.
+    has_none = any(word in option for word in ("--mask", "jpeg", "webp", "lerc"))
+    expression = "without_nodata(x)" if has_none else "x"
     own = [] if "--compress" in option else ["--compress", "deflate"]
     own += [] if "--blocksize" in option else ["--blocksize", "512"]
     own += [] if "--interleave" in option else ["--interleave", "pixel"]
