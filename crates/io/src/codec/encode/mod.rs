@@ -143,7 +143,7 @@ impl Encoder {
     /// The result depends on nothing else: not on what was compressed before, nor on what `room` holds.
     ///
     /// # Errors
-    /// `Internal` where the codec fails.
+    /// `Internal` where the codec fails; `InvalidInput` where LERC is given infinite values.
     pub fn compress<'a>(&mut self, scheme: &Scheme, input: &[u8], room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
         let Scheme { compression, level, .. } = *scheme;
         let level = level.or(default_level(compression)).unwrap_or_default();
@@ -164,8 +164,9 @@ impl Encoder {
             Compression::WebP => webp::webp(scheme, level, input, room).map(|()| room.len()),
             _ => Err("this build does not write it".into()),
         };
-        let failed =
-            |cause| Error::with_source(ErrorKind::Internal, format!("cannot compress with {compression}"), cause);
+        // What LERC still refuses are infinite values.
+        let kind = if compression == Compression::Lerc { ErrorKind::InvalidInput } else { ErrorKind::Internal };
+        let failed = |cause| Error::with_source(kind, format!("cannot compress with {compression}"), cause);
         length.map(|length| &room[..length]).map_err(failed)
     }
 
