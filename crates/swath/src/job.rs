@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use swath_core::error::Result;
 use swath_core::exec::Target;
 use swath_core::expr::{LazyRaster, LazyStatistics};
-use swath_core::reduce::Reduction;
 use swath_core::sink::ChunkSink;
 
 use crate::statistics::Statistics;
@@ -44,7 +43,7 @@ pub(crate) enum End {
     /// They are written.
     Sink(Arc<dyn ChunkSink>),
     /// They are told of, to somebody who waits for it.
-    Statistics { reduction: Arc<Reduction>, target: Target, tell: Box<Tell> },
+    Statistics { target: Target, tell: Box<Tell> },
 }
 
 type Tell = dyn Fn(Statistics) + Send + Sync;
@@ -68,11 +67,8 @@ impl Opened {
         statistics: &LazyStatistics,
         tell: impl Fn(Statistics) + Send + Sync + 'static,
     ) -> Result<Self> {
-        let (reduction, target) = statistics.target()?;
-        Ok(Self {
-            raster: statistics.raster().clone(),
-            end: End::Statistics { reduction, target, tell: Box::new(tell) },
-        })
+        let (_, target) = statistics.target()?;
+        Ok(Self { raster: statistics.raster().clone(), end: End::Statistics { target, tell: Box::new(tell) } })
     }
 
     pub(crate) fn as_sink(&self) -> Option<&dyn ChunkSink> {

@@ -106,8 +106,8 @@ impl Sink {
     /// ```
     ///
     /// # Errors
-    /// `InvalidInput` where the sink is neither GeoTIFF nor COG, where the raster has nodata, which says the same, or where `valid` is not
-    /// bool, of one band and on the raster's grid; `Unsupported` for pixels of 64-bit integers and bool.
+    /// `InvalidInput` where the sink is neither GeoTIFF nor COG, where the raster has nodata, which says the same, or where
+    /// `valid` is not bool, of one band and on the raster's grid; `Unsupported` for pixels of 64-bit integers and bool.
     #[track_caller]
     pub fn with_mask(&self, valid: &LazyRaster) -> Result<Self> {
         located(|| {
@@ -188,8 +188,7 @@ impl Sealed for Sink {
                 let sink = Arc::new(GeoTiffSink::new(&self.name, self.raster.meta()?, layout, options.clone())?);
                 let mut opened = vec![Opened::sink(&self.raster, Arc::clone(&sink) as _)];
                 if sink.wants_statistics() {
-                    let tell = move |told| sink.note_statistics(noted::bands(&told));
-                    opened.push(Opened::statistics(&noted::statistics(&self.raster)?, tell)?);
+                    opened.push(noted::output(&self.raster, move |bands| sink.note_statistics(bands))?);
                 }
                 Ok(opened)
             }
@@ -209,8 +208,7 @@ impl Sealed for Sink {
                     }
                 };
                 if cog.wants_statistics() {
-                    let tell = move |told| cog.note_statistics(noted::bands(&told));
-                    opened.push(Opened::statistics(&noted::statistics(&described)?, tell)?);
+                    opened.push(noted::output(&described, move |bands| cog.note_statistics(bands))?);
                 }
                 Ok(opened)
             }

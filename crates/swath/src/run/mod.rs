@@ -372,7 +372,7 @@ impl Run {
             _ => Err(Error::new(ErrorKind::Internal, "a task gave what its output does not take")),
         })?;
         for (opened, gathered) in opened.iter().zip(gathered) {
-            if let End::Statistics { reduction, tell, .. } = &opened.end {
+            if let End::Statistics { target: Target::Reduce { reduction, .. }, tell } = &opened.end {
                 tell(Statistics::new(gathered.summaries(reduction)));
             }
         }

@@ -3,12 +3,22 @@
 use swath_core::dtype::Scalar;
 use swath_core::error::Result;
 use swath_core::expr::{LazyRaster, LazyStatistics};
+use swath_core::reduce::Summary;
 use swath_io::read::BandStatistics;
 
+use crate::job::Opened;
 use crate::statistics::Statistics;
 
+/// The output that tells `note` what a file notes of each band of a raster.
+pub(super) fn output(
+    raster: &LazyRaster,
+    note: impl Fn(Vec<Option<BandStatistics>>) + Send + Sync + 'static,
+) -> Result<Opened> {
+    Opened::statistics(&statistics(raster)?, move |told| note(bands(&told)))
+}
+
 /// What is gathered of a raster: NaN is no pixel, as for GDAL.
-pub(super) fn statistics(raster: &LazyRaster) -> Result<LazyStatistics> {
+fn statistics(raster: &LazyRaster) -> Result<LazyStatistics> {
     let meta = raster.meta()?;
     match meta.nodata {
         None if meta.dtype.is_float() => raster.with_nodata(f64::NAN)?.statistics(),
@@ -17,8 +27,8 @@ pub(super) fn statistics(raster: &LazyRaster) -> Result<LazyStatistics> {
 }
 
 /// What is noted of each band: nothing where no pixel is valid, or some are infinite.
-pub(super) fn bands(told: &Statistics) -> Vec<Option<BandStatistics>> {
-    let of = |summary: &swath_core::reduce::Summary| {
+fn bands(told: &Statistics) -> Vec<Option<BandStatistics>> {
+    let of = |summary: &Summary| {
         let all = summary.count() + summary.missing();
         let statistics = BandStatistics {
             minimum: summary.min().map(Scalar::to_f64),
