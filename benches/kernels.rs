@@ -24,7 +24,7 @@ const COLUMNS: usize = 8192;
 const BYTES: usize = 128 << 20;
 /// Rows of a block, which are whole: half a megapixel.
 const BLOCK_ROWS: usize = 64;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));

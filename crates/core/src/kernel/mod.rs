@@ -10,14 +10,16 @@ mod classes;
 mod compare;
 mod gather;
 mod logic;
+mod membership;
 mod one_pass;
 mod select;
 
 pub(crate) use arithmetic::{arithmetic, compare_pixels, convert, function};
 pub(crate) use cast::{Misfit, cast};
 pub(crate) use classes::{BYTES, digitize, literals, lookup};
-pub(crate) use compare::{ValueSet, clear_missing, compare, is_in, valid};
+pub(crate) use compare::{clear_missing, compare, valid};
 pub(crate) use gather::Gathering;
 pub(crate) use logic::{logic, not};
+pub(crate) use membership::{ValueSet, is_in};
 pub(crate) use one_pass::{Operand, is_one_pass, one_pass};
 pub(crate) use select::{Choice, fill, overwrite, replace, select};

@@ -84,7 +84,10 @@ use ends;
 macro_rules! float_to_narrow {
     ($input:ident, $out:ident, $overflow:ident, $missing:ident, $from:ty, $to:ty) => {{
         match $overflow {
-            Overflow::Error => all($input, $out, $missing, Cut::<$to>::fit),
+            Overflow::Error => {
+                Cut::<$to>::fit_all($input, $out, $missing)
+                    || $missing.is_some() && all($input, $out, $missing, Cut::<$to>::fit)
+            }
             Overflow::Saturate => all($input, $out, $missing, |pixel: $from| (Cut::<$to>::cut(pixel), true)),
             Overflow::Wrap => false,
         }
@@ -107,16 +110,20 @@ macro_rules! float_to_integer {
 use float_to_integer;
 
 /// A float cut towards zero to an integer all of whose values it holds: what `as` gives, which takes longer.
-trait Cut<Integer> {
+trait Cut<Integer>: Sized {
     /// The nearest integer where it is beyond them, 0 for NaN.
     fn cut(self) -> Integer;
 
     /// What it is cut to, and whether that is within them; 0 where it is not.
     fn fit(self) -> (Integer, bool);
+
+    /// Cuts all pixels, and tells whether all are numbers that fit, and none but the old nodata becomes the new one. It asks
+    /// so little of each that it takes half as long as [`all`].
+    fn fit_all(input: &[Self], out: &mut [Integer], missing: Option<(Self, Integer)>) -> bool;
 }
 
 macro_rules! cut {
-    ($($from:ty => $($to:ty as $wide:ty),*;)*) => {
+    ($($from:ty, $count:ty => $($to:ty as $wide:ty),*;)*) => {
         $($(impl Cut<$to> for $from {
             #[inline(always)]
             #[allow(unsafe_code, reason = "the bounds that `as` asks for again are known")]
@@ -142,13 +149,45 @@ macro_rules! cut {
                 let whole = unsafe { number.to_int_unchecked::<$wide>() };
                 (whole as $to, fits)
             }
+
+            #[inline(always)]
+            #[allow(unsafe_code, reason = "the bounds that `as` asks for again are known")]
+            fn fit_all(input: &[Self], out: &mut [$to], missing: Option<(Self, $to)>) -> bool {
+                let (low, beyond) = ends!($from, $to);
+                let high = beyond.next_down();
+                let from = missing.map_or(<$from>::NAN, |(from, _)| from);
+                // As wide as pixels: what is counted of a vector stays where it is.
+                let (mut misfits, mut old_nodata): ($count, $count) = (0, 0);
+                for (out, pixel) in out.iter_mut().zip(input) {
+                    // NaN becomes the least.
+                    let number = if *pixel > low { *pixel } else { low };
+                    let number = if number < high { number } else { high };
+                    // SAFETY: it is a number, and is cut to one of the integer's, which the wide one holds.
+                    let whole = unsafe { number.to_int_unchecked::<$wide>() };
+                    *out = whole as $to;
+                    misfits |= <$count>::from(number != *pixel);
+                    old_nodata += <$count>::from(*pixel == from);
+                }
+                let new_nodata = missing.map_or(0, |(_, to)| {
+                    // As narrow as they are, of so many that it cannot overflow.
+                    let count = |out: &[$to]| {
+                        let mut count: $to = 0;
+                        for out in out {
+                            count += <$to>::from(*out == to);
+                        }
+                        count as $count
+                    };
+                    out.chunks(192).map(count).sum()
+                });
+                misfits == 0 && old_nodata == new_nodata
+            }
         })*)*
     };
 }
 // 32 bits are what vectors convert to.
 cut! {
-    f32 => u8 as i32, u16 as i32, i16 as i32;
-    f64 => u8 as i32, u16 as i32, i16 as i32, i32 as i32, u32 as i64;
+    f32, u32 => u8 as i32, u16 as i32, i16 as i32;
+    f64, u64 => u8 as i32, u16 as i32, i16 as i32, i32 as i32, u32 as i64;
 }
 
 macro_rules! float_to_float {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::strip::{Cell, Cells, Strip, strips};
+use super::strip::{Cell, Cells, Strip};
 use super::{Instruction, Kernel, Program, Register, Source};
 use crate::buffer::Buffer;
 use crate::chunk::Chunk;
@@ -144,7 +144,7 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
             Some(leaf) => leaf,
             None => Chunk::new(region.shape, Buffer::zeros(dtype, volume(region.shape))),
         };
-        for (start, end) in strips(plane) {
+        for (start, end) in program.strips(plane) {
             self.check_cancelled()?;
             for t in 0..times {
                 for b in 0..bands {
@@ -167,8 +167,8 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         let (program, region) = (self.program, self.region);
         let pixels = volume(region.shape);
         let mut out = Buffer::with_capacity(dtype, pixels);
-        let mut computed = Buffer::zeros(dtype, super::STRIP.min(pixels));
-        for (start, end) in strips(pixels) {
+        let mut computed = Buffer::zeros(dtype, program.strip_len().min(pixels));
+        for (start, end) in program.strips(pixels) {
             self.check_cancelled()?;
             let strip = Strip { at: [0, 0], start, end };
             cells.run(program, live, strip, region, computed.slice_mut(0, end - start))?;
@@ -299,9 +299,9 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         let (mut cells, live) = self.cells(condition)?;
         let varies = program.varies(condition);
         let counts: [usize; 2] = std::array::from_fn(|axis| if varies[axis] { region.shape[axis] } else { 1 });
-        let mut out = vec![false; super::STRIP];
+        let mut out = vec![false; program.strip_len()];
         let mut first = None;
-        for (start, end) in strips(region.shape[2] * region.shape[3]) {
+        for (start, end) in program.strips(region.shape[2] * region.shape[3]) {
             self.check_cancelled()?;
             for at in (0..counts[0]).flat_map(|t| (0..counts[1]).map(move |b| [t, b])) {
                 let (strip, out) = (Strip { at, start, end }, &mut out[..end - start]);

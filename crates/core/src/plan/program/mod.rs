@@ -15,7 +15,6 @@ use crate::interval::Interval;
 use crate::kernel::{BYTES, ValueSet, is_one_pass, literals};
 use crate::meta::Meta;
 use crate::pixelwise::PixelKernel;
-use strip::STRIP;
 
 /// Where a value of a program is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,8 +68,8 @@ enum Kernel {
     /// The same of operands that are narrower, or have nodata; with the value that stands for nodata in the result.
     OnePass(ArithmeticOp, [Source; 2], [Option<Scalar>; 2], Option<Scalar>),
     Function(Function, Register),
-    /// False where one of the others is nodata.
-    ComparePixels(CompareOp, Register, Register, Vec<Missing>),
+    /// False where one of the two is its nodata, and where one of the others is.
+    ComparePixels(CompareOp, Register, Register, Option<[Scalar; 2]>, Vec<Missing>),
     /// The entries of a table, of which the last is for all integers beyond the others.
     Lookup(Register, Buffer),
     /// Counts the edges at or below each pixel, and NaN apart from those above all edges.
@@ -161,8 +160,17 @@ impl ProgramBuilder {
             }
             Op::ComparePixels { op: how, working, nodata } => {
                 let [a, b] = [inputs[0], inputs[1]].map(|input| self.converted(input, *working, op));
-                let missing = inputs.iter().zip(nodata).filter_map(|(input, nodata)| Some((*input, (*nodata)?)));
-                self.instruct(Kernel::ComparePixels(*how, a, b, missing.collect()), DType::Bool, op)
+                let kernel = match nodata {
+                    [Some(no_a), Some(no_b)] if [a, b] == *inputs => {
+                        Kernel::ComparePixels(*how, a, b, Some([*no_a, *no_b]), Vec::new())
+                    }
+                    _ => {
+                        let missing =
+                            inputs.iter().zip(nodata).filter_map(|(input, nodata)| Some((*input, (*nodata)?)));
+                        Kernel::ComparePixels(*how, a, b, None, missing.collect())
+                    }
+                };
+                self.instruct(kernel, DType::Bool, op)
             }
             Op::Lookup { table, nodata } => self.lookup(inputs[0], table, *nodata, op, meta),
             Op::Digitize { edges, nodata, .. } if self.dtype(inputs[0]) == DType::U8 => {
@@ -386,7 +394,7 @@ impl Kernel {
                 vec![*input]
             }
             Self::Map(_, inputs) => inputs.clone(),
-            Self::ComparePixels(_, a, b, missing) => {
+            Self::ComparePixels(_, a, b, _, missing) => {
                 [*a, *b].into_iter().chain(missing.iter().map(|(register, _)| *register)).collect()
             }
             Self::Select(condition, yes, no) => {
@@ -423,13 +431,6 @@ impl Program {
         });
         let leaf = |index| unconditional.contains(&Register::Leaf(index));
         (0..self.leaves.len()).map(|index| !leaf(index)).collect()
-    }
-
-    /// Bytes of the registers while it runs.
-    pub fn scratch(&self) -> u64 {
-        let strips = |instruction: &Instruction| 1 + usize::from(instruction.blank.is_some());
-        let bytes = |instruction: &Instruction| strips(instruction) * instruction.dtype.size() * STRIP;
-        self.instructions.iter().map(bytes).sum::<usize>() as u64
     }
 
     /// `root` and all that it is computed from, each once, as far as `inputs` of an instruction lead.

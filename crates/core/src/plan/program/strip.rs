@@ -6,19 +6,38 @@ use std::sync::Arc;
 use super::{Blank, Instruction, Kernel, Missing, Program, Register, Source};
 use crate::buffer::{Buffer, Slice, SliceMut};
 use crate::chunk::Chunk;
-use crate::dtype::Scalar;
+use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Choice, Operand};
 use crate::shape::Region;
 
-/// Pixels of a strip: small enough that a few registers of it stay in the first-level cache. Of 2 Ki to 64 Ki pixels,
-/// 2 Ki was fastest on the lesson's mask (0.85 ms against 1.6 ms at 64 Ki over 2048² × 3 pixels); 4 Ki halves the
-/// dispatch for u8 at no cost.
-pub(super) const STRIP: usize = 4096;
+/// Bytes of the widest register of a strip: a few of them stay in the first-level cache, and libraries copy so many with a
+/// loop. From 8 KiB on glibc has the processor do it, which takes twice as long on some (`benches/kernels.rs`, x + y of u16
+/// there: 23 GB/s in strips of 8 KiB and 39 in such of 2 to 4 KiB).
+const STRIP_BYTES: usize = 4096;
 
-/// The strips of a plane of `pixels`: first pixel, and the one after the last.
-pub(super) fn strips(pixels: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..pixels).step_by(STRIP).map(move |start| (start, (start + STRIP).min(pixels)))
+impl Program {
+    /// Pixels of a strip.
+    pub(super) fn strip_len(&self) -> usize {
+        let leaves = self.leaves.iter().map(|leaf| leaf.dtype);
+        let dtypes = self.instructions.iter().map(|instruction| instruction.dtype).chain(leaves);
+        STRIP_BYTES / dtypes.map(DType::size).max().unwrap_or(1)
+    }
+
+    /// The strips of a plane of `pixels`: first pixel, and the one after the last.
+    pub(super) fn strips(&self, pixels: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let length = self.strip_len();
+        (0..pixels).step_by(length).map(move |start| (start, (start + length).min(pixels)))
+    }
+
+    /// Bytes of the registers while it runs.
+    pub fn scratch(&self) -> u64 {
+        let bytes = |instruction: &Instruction| match instruction.blank {
+            None => instruction.dtype.size(),
+            Some(_) => 2 * instruction.dtype.size() + DType::Bool.size(),
+        };
+        (self.strip_len() * self.instructions.iter().map(bytes).sum::<usize>()) as u64
+    }
 }
 
 /// A run of pixels of one plane of a region.
@@ -47,11 +66,11 @@ pub(super) enum Cell {
 
 impl Cell {
     pub(super) fn constant(program: &Program, register: Register, value: Scalar) -> Self {
-        Self::Constant(value, Buffer::filled(program.dtype(register), STRIP, value))
+        Self::Constant(value, Buffer::filled(program.dtype(register), program.strip_len(), value))
     }
 
     pub(super) fn computed(program: &Program, register: Register) -> Self {
-        Self::Computed(Buffer::zeros(program.dtype(register), STRIP))
+        Self::Computed(Buffer::zeros(program.dtype(register), program.strip_len()))
     }
 }
 
@@ -61,7 +80,14 @@ pub(super) struct Cells {
     pub(super) instructions: Vec<Cell>,
     /// Strips of the instructions that blank pixels, before they do: what is selected from one strip into another becomes
     /// vectors, what is written over where it lies does not on all machines.
-    pub(super) whole: Vec<Option<Buffer>>,
+    pub(super) whole: Vec<Option<Whole>>,
+}
+
+/// Pixels of which some are to be blanked, and which are not.
+#[derive(Debug, Clone)]
+pub(super) struct Whole {
+    pixels: Buffer,
+    valid: Vec<bool>,
 }
 
 impl Cells {
@@ -99,10 +125,10 @@ impl Cells {
             let Cell::Computed(register) = &mut after[0] else { continue };
             let reader = Reader { leaves: &self.leaves, instructions: before, strip, plane };
             let out = register.slice_mut(0, strip.end - strip.start);
-            reader.run(instruction, &mut self.whole[index], out).map_err(failed(index))?;
+            reader.run(program, index, &mut self.whole[index], out).map_err(failed(index))?;
         }
         let reader = Reader { leaves: &self.leaves, instructions: &self.instructions[..*last], strip, plane };
-        reader.run(&program.instructions[*last], &mut self.whole[*last], out).map_err(failed(*last))
+        reader.run(program, *last, &mut self.whole[*last], out).map_err(failed(*last))
     }
 
     /// Copies one strip of a register that is not computed to `out`.
@@ -173,20 +199,24 @@ impl<'a> Reader<'a> {
 
     fn run(
         &self,
-        instruction: &Instruction,
-        whole: &mut Option<Buffer>,
+        program: &Program,
+        index: usize,
+        whole: &mut Option<Whole>,
         out: SliceMut<'_>,
     ) -> Result<(), kernel::Misfit> {
+        let instruction = &program.instructions[index];
         let Some(Blank { missing, value }) = &instruction.blank else {
             return self.run_kernel(&instruction.kernel, out);
         };
-        let whole = whole.get_or_insert_with(|| Buffer::zeros(instruction.dtype, STRIP));
+        let whole = whole.get_or_insert_with(|| Whole {
+            pixels: Buffer::zeros(instruction.dtype, program.strip_len()),
+            valid: vec![false; program.strip_len()],
+        });
         let length = self.strip.end - self.strip.start;
-        self.run_kernel(&instruction.kernel, whole.slice_mut(0, length))?;
-        let mut valid = [false; STRIP];
-        let valid = &mut valid[..length];
+        self.run_kernel(&instruction.kernel, whole.pixels.slice_mut(0, length))?;
+        let valid = &mut whole.valid[..length];
         self.find_valid(missing, valid);
-        kernel::select(valid, Choice::Pixels(whole.slice(0, length)), Choice::Value(*value), out);
+        kernel::select(valid, Choice::Pixels(whole.pixels.slice(0, length)), Choice::Value(*value), out);
         Ok(())
     }
 
@@ -218,9 +248,9 @@ impl<'a> Reader<'a> {
                 kernel::one_pass(*op, operand(0), operand(1), *blank, out);
             }
             Kernel::Function(function, input) => kernel::function(*function, self.read(*input), out),
-            Kernel::ComparePixels(op, a, b, missing) => {
+            Kernel::ComparePixels(op, a, b, nodata, missing) => {
                 let out = as_bool(out);
-                kernel::compare_pixels(*op, self.read(*a), self.read(*b), out);
+                kernel::compare_pixels(*op, self.read(*a), self.read(*b), *nodata, out);
                 for (register, nodata) in missing {
                     kernel::clear_missing(self.read(*register), *nodata, out);
                 }
