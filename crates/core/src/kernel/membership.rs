@@ -81,17 +81,23 @@ impl Near {
     }
 }
 
-/// Some bytes: a bit for each, by its first bit, its last four, and the three between, as a lookup of vectors takes them.
+/// Some bytes.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct ByteSet([[u8; 16]; 2]);
+struct ByteSet {
+    values: Vec<u8>,
+    /// A bit for each byte, by its first bit, its last four, and the three between, as a lookup of vectors takes them.
+    bits: [[u8; 16]; 2],
+}
 
 impl ByteSet {
-    const fn insert(&mut self, byte: u8) {
-        self.0[(byte >> 7) as usize][(byte & 15) as usize] |= 1 << (byte >> 4 & 7);
+    /// Adds a byte that is not there yet.
+    fn insert(&mut self, byte: u8) {
+        self.values.push(byte);
+        self.bits[usize::from(byte >> 7)][usize::from(byte & 15)] |= 1 << (byte >> 4 & 7);
     }
 
-    const fn has(&self, byte: u8) -> bool {
-        self.0[(byte >> 7) as usize][(byte & 15) as usize] >> (byte >> 4 & 7) & 1 != 0
+    fn has(&self, byte: u8) -> bool {
+        self.bits[usize::from(byte >> 7)][usize::from(byte & 15)] >> (byte >> 4 & 7) & 1 != 0
     }
 
     /// `out = input ∈ self`, however many there are.
@@ -105,7 +111,15 @@ impl ByteSet {
             // SAFETY: the machine has the instructions.
             return unsafe { self.find_with_avx2(input, out) };
         }
-        self.find_each(input, out);
+        self.find_with_any(input, out);
+    }
+
+    /// With the vectors that every machine has: it compares few bytes faster than it looks them up one by one.
+    fn find_with_any(&self, input: &[u8], out: &mut [bool]) {
+        match self.values.len() {
+            0..=COMPARED_MAX => is_one_of(&self.values, input, out),
+            _ => self.find_each(input, out),
+        }
     }
 
     fn find_each(&self, input: &[u8], out: &mut [bool]) {
@@ -127,7 +141,7 @@ impl ByteSet {
         // SAFETY: 16 bytes are read of 16.
         let table =
             |entries: &[u8; 16]| unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(entries.as_ptr().cast())) };
-        let [low, high] = self.0.each_ref().map(table);
+        let [low, high] = self.bits.each_ref().map(table);
         let bits = table(&std::array::from_fn(|index| 1 << (index & 7)));
         let (inputs, last) = input.as_chunks::<32>();
         let (outs, last_out) = out.as_chunks_mut::<32>();
@@ -354,6 +368,20 @@ mod tests {
         let set = ValueSet::new(&[Scalar::from(f64::NAN), Scalar::from(1)]);
         is_in(Slice::F32(&[f32::NAN, 1.0]), &set, &mut out);
         assert_eq!(out, [false, true]);
+    }
+
+    #[test]
+    fn bytes_are_found_with_any_vectors() {
+        let input: Vec<u8> = (0..=255).cycle().take(1000).collect();
+        for (count, step) in [(0, 1), (5, 1), (9, 31), (16, 17), (17, 15), (100, 2), (256, 1)] {
+            let mut set = ByteSet::default();
+            (0..count).for_each(|at| set.insert((at * step) as u8));
+            let [mut wide, mut any] = [vec![true; 1000], vec![true; 1000]];
+            set.find(&input, &mut wide);
+            set.find_with_any(&input, &mut any);
+            let expected: Vec<_> = input.iter().map(|byte| set.values.contains(byte)).collect();
+            assert_eq!([&wide, &any], [&expected; 2], "{count} with {step} between");
+        }
     }
 
     /// Whether pixels of all values around those of sets are found where comparisons find them.
