@@ -9,7 +9,7 @@ use crate::chunk::Chunk;
 use crate::dtype::{DType, Element, Scalar};
 use crate::error::{Error, Result};
 use crate::exec::serial::Serial;
-use crate::exec::{Job, RangePolicy, Target, Value};
+use crate::exec::{Plans, RangePolicy, Target, Value};
 use crate::expr::LazyRaster;
 use crate::for_dtype;
 use crate::meta::Meta;
@@ -33,8 +33,8 @@ pub fn row<T: Pixel, const N: usize>(pixels: [T; N]) -> LazyRaster {
 /// # Errors
 /// Those of the run; `InvalidInput` where the raster's dtype is another.
 pub fn pixels<T: Pixel>(raster: &LazyRaster) -> Result<Vec<T>> {
-    let job = Job::new(&[(raster, Target::Pieces)])?;
-    let tasks = job.tasks(&RangePolicy::default(), true)?;
+    let plans = Plans::new(&[(raster, Target::Pieces)])?;
+    let tasks = plans.tasks(&RangePolicy::default(), true)?;
     let meta = raster.meta()?;
     let mut whole = Chunk::filled(meta.shape, meta.dtype, meta.dtype.zero());
     let mut serial = Serial::new(&tasks);

@@ -52,20 +52,20 @@ impl<'a> From<&'a Sink> for Explain<'a> {
 
 impl Explain<'_> {
     /// What a run is asked for, and which of its outputs are shown: of a file, whose overviews are outputs too, the file's.
-    fn job(&self) -> Result<(exec::Job, Vec<usize>)> {
+    fn plans(&self) -> Result<(exec::Plans, Vec<usize>)> {
         let of_all = |jobs: &[&dyn Job]| {
             let (mut opened, mut shown) = (Vec::new(), Vec::with_capacity(jobs.len()));
             for job in jobs {
                 shown.push(opened.len());
                 opened.extend(job.open()?);
             }
-            Ok((exec::Job::new(&job::targets(&opened))?, shown))
+            Ok((exec::Plans::new(&job::targets(&opened))?, shown))
         };
         match self {
-            Explain::Raster(raster) => Ok((exec::Job::new(&[(*raster, Target::Pieces)])?, vec![0])),
+            Explain::Raster(raster) => Ok((exec::Plans::new(&[(*raster, Target::Pieces)])?, vec![0])),
             Explain::Sink(sink) => of_all(&[*sink]),
             Explain::Statistics(statistics) => {
-                Ok((exec::Job::new(&[(statistics.raster(), statistics.target()?.1)])?, vec![0]))
+                Ok((exec::Plans::new(&[(statistics.raster(), statistics.target()?.1)])?, vec![0]))
             }
             Explain::Jobs(jobs) => of_all(jobs),
         }
@@ -103,15 +103,15 @@ pub struct Prediction {
 
 /// A planned run.
 struct Planned {
-    job: exec::Job,
+    plans: exec::Plans,
     shown: Vec<usize>,
     tasks: Tasks,
     prediction: Prediction,
 }
 
 fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
-    let ((job, shown), result_bytes) = (what.job()?, what.result_bytes()?);
-    let tasks = run.tasks(&job)?;
+    let ((plans, shown), result_bytes) = (what.plans()?, what.result_bytes()?);
+    let tasks = run.tasks(&plans)?;
     let held = result_bytes + engine::bytes_of_ends(&tasks);
     let limit = run.memory();
     let (least, most) = engine::held_bytes(&tasks, limit.saturating_sub(held), run.worker_count());
@@ -124,13 +124,13 @@ fn plan(run: &Run, what: &Explain<'_>) -> Result<Planned> {
         prediction.guarded_blocks += totals.guarded_blocks;
     }
     prediction.memory_most = (held + most).clamp(memory_least, limit.max(memory_least));
-    Ok(Planned { job, shown, tasks, prediction })
+    Ok(Planned { plans, shown, tasks, prediction })
 }
 
 pub(crate) fn draw(run: &Run, what: &Explain<'_>, options: &DotOptions) -> Result<String> {
-    let (job, _) = what.job()?;
-    dot::draw(&job, options, || {
-        let tasks = run.tasks(&job)?;
+    let (plans, _) = what.plans()?;
+    dot::draw(&plans, options, || {
+        let tasks = run.tasks(&plans)?;
         options.times.iter().try_for_each(|times| times.check(&tasks))?;
         Ok(tasks)
     })
@@ -141,8 +141,8 @@ pub(crate) fn predict(run: &Run, what: &Explain<'_>) -> Result<Prediction> {
 }
 
 pub(crate) fn explain(run: &Run, what: &Explain<'_>) -> Result<String> {
-    let Planned { job, shown, tasks, prediction } = plan(run, what)?;
-    let mut out = tree(job.unfused(), &shown);
+    let Planned { plans, shown, tasks, prediction } = plan(run, what)?;
+    let mut out = tree(plans.unfused(), &shown);
     writes(&mut out, &tasks);
     out.push_str("\nreads\n");
     reads(&mut out, &tasks);

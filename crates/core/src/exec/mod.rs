@@ -1,7 +1,7 @@
 //! From an optimised plan to tasks, and what a task does. Tasks are values: nothing here waits or spawns, but for
 //! [`serial`], which waits for one reply at a time.
 
-mod job;
+mod plans;
 mod output;
 mod ranges;
 mod watch;
@@ -14,9 +14,9 @@ mod work;
 pub mod serial;
 
 pub use chunk_map::ChunkMap;
-pub use job::{Job, source_layout};
 pub use leaf::{Leaf, Part, Supply};
 pub use output::Target;
+pub use plans::{Plans, source_layout};
 pub use ranges::RangePolicy;
 pub use serial::fetch_blocking;
 pub use stage::{SourceUse, Stage};

@@ -13,15 +13,15 @@ use crate::source::ChunkSource;
 
 /// The outputs of one run and the plan that computes them.
 #[derive(Debug, Clone)]
-pub struct Job {
+pub struct Plans {
     written: Plan,
     unfused: Plan,
     optimized: Plan,
     targets: Vec<Target>,
 }
 
-impl Job {
-    /// A job that computes each raster into its target.
+impl Plans {
+    /// The plans of a run that computes each raster into its target.
     ///
     /// # Errors
     /// That of a failed operator in one of the expressions.

@@ -12,7 +12,7 @@ use petgraph::graph::NodeIndex;
 use self::times::{Layer, Mark, Marks};
 use super::explain::describe;
 use super::{Plan, StepKind};
-use crate::exec::{Job, Supply, TaskKind, Tasks, Totals};
+use crate::exec::{Plans, Supply, TaskKind, Tasks, Totals};
 use crate::expr::Op;
 use crate::shape::{ChunkGrid, Region};
 use crate::text::{bytes, count, counted, short};
@@ -62,20 +62,20 @@ impl From<Detail> for DotOptions {
     }
 }
 
-/// Draws a job; `tasks` is asked for only where they are drawn.
+/// Draws what a run is asked for; `tasks` is asked for only where they are drawn.
 ///
 /// # Errors
 /// That of `tasks`.
-pub fn draw<E>(job: &Job, options: &DotOptions, tasks: impl FnOnce() -> Result<Tasks, E>) -> Result<String, E> {
+pub fn draw<E>(plans: &Plans, options: &DotOptions, tasks: impl FnOnce() -> Result<Tasks, E>) -> Result<String, E> {
     // Many chunks side by side are a strip that no screen can show; below each other they can be scrolled.
     let mut dot = Dot::new(if options.detail == Detail::Chunks { "LR" } else { "BT" });
     match (options.detail, options.optimized) {
-        (Detail::Operations, true) => operations(&mut dot, job.unfused(), true),
-        (Detail::Operations, false) => operations(&mut dot, job.written(), false),
+        (Detail::Operations, true) => operations(&mut dot, plans.unfused(), true),
+        (Detail::Operations, false) => operations(&mut dot, plans.written(), false),
         (Detail::Layers, true) => layers(&mut dot, &tasks()?, options.times.as_ref()),
-        (Detail::Layers, false) => written_layers(&mut dot, job.written()),
+        (Detail::Layers, false) => written_layers(&mut dot, plans.written()),
         (Detail::Chunks, true) => chunks(&mut dot, &tasks()?, options.times.as_ref()),
-        (Detail::Chunks, false) => written_chunks(&mut dot, job.written()),
+        (Detail::Chunks, false) => written_chunks(&mut dot, plans.written()),
     }
     Ok(dot.finish())
 }

@@ -14,7 +14,7 @@ use draw::{Rng, condition, expression};
 use stored::{Kept, Kind, Stored};
 use swath_core::dtype::{DType, Scalar};
 use swath_core::exec::serial::Serial;
-use swath_core::exec::{Job, Origin, RangePolicy, Target, Value};
+use swath_core::exec::{Origin, Plans, RangePolicy, Target, Value};
 use swath_core::expr::{LazyRaster, Overflow};
 use swath_core::meta::Meta;
 use swath_core::reduce::Gathered;
@@ -25,8 +25,8 @@ use swath_core::testing::memory;
 
 /// Runs a raster into pieces or chunks by the serial executor, and puts the result together.
 fn run(raster: &LazyRaster, target: Target, passthrough: bool) -> Vec<Scalar> {
-    let job = Job::new(&[(raster, target)]).unwrap();
-    let tasks = job.tasks(&RangePolicy::default(), passthrough).unwrap();
+    let plans = Plans::new(&[(raster, target)]).unwrap();
+    let tasks = plans.tasks(&RangePolicy::default(), passthrough).unwrap();
     let shape = raster.meta().unwrap().shape;
     let mut out = vec![None; swath_core::shape::volume(shape)];
     let mut serial = Serial::new(&tasks);
@@ -50,8 +50,8 @@ fn run(raster: &LazyRaster, target: Target, passthrough: bool) -> Vec<Scalar> {
 /// Writes a raster of u8 to a sink with these blocks; its pixels, and how many blocks were copied and constant.
 fn write(raster: &LazyRaster, block: Shape, passthrough: bool) -> (Vec<Scalar>, [usize; 2]) {
     let sink = Arc::new(Kept::new(raster.meta().unwrap().shape, block));
-    let job = Job::new(&[(raster, Target::Sink(Arc::clone(&sink) as _))]).unwrap();
-    let tasks = job.tasks(&RangePolicy::default(), passthrough).unwrap();
+    let plans = Plans::new(&[(raster, Target::Sink(Arc::clone(&sink) as _))]).unwrap();
+    let tasks = plans.tasks(&RangePolicy::default(), passthrough).unwrap();
     let mut serial = Serial::new(&tasks);
     let mut origins = [0; 2];
     while let Some((_, value)) = serial.advance(&|| false).unwrap() {
@@ -149,7 +149,7 @@ fn statistics_are_those_of_what_an_expression_means() {
             for statistics in [whole, by_class] {
                 let (reduction, target) = statistics.target().unwrap();
                 let outputs = [(&raster, target)];
-                let tasks = Job::new(&outputs).unwrap().tasks(&RangePolicy::default(), passthrough).unwrap();
+                let tasks = Plans::new(&outputs).unwrap().tasks(&RangePolicy::default(), passthrough).unwrap();
                 let mut serial = Serial::new(&tasks);
                 let mut all = Gathered::default();
                 while let Some((_, value)) = serial.advance(&|| false).unwrap() {
@@ -204,7 +204,7 @@ fn drawn_expressions_have_every_operation_that_moves_pixels() {
 fn a_block_that_several_chunks_need_is_decoded_once_and_a_pinned_one_never() {
     let decodes = |source: Arc<dyn ChunkSource>| {
         let raster = LazyRaster::from_source(source).rechunk(&[1, 10, 10]).unwrap();
-        let tasks = Job::new(&[(&raster, Target::Chunks)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
+        let tasks = Plans::new(&[(&raster, Target::Chunks)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
         (0..tasks.len()).filter(|task| matches!(tasks.kind(*task), swath_core::exec::TaskKind::Decode { .. })).count()
     };
     let meta = Meta { chunks: [1, 3, 16, 16], ..Meta::new(Dims::BYX, [1, 3, 64, 64], DType::U8) };
@@ -271,8 +271,8 @@ fn a_branch_that_can_fail_is_computed_even_where_it_is_hidden() {
     let wide = raster(&image).cast(DType::I8, Overflow::Error).unwrap();
     let masked = wide.mask(&raster(&classes).squeeze().unwrap().eq(8).unwrap(), 0).unwrap();
     for passthrough in [true, false] {
-        let job = Job::new(&[(&masked, Target::Pieces)]).unwrap();
-        let tasks = job.tasks(&RangePolicy::default(), passthrough).unwrap();
+        let plans = Plans::new(&[(&masked, Target::Pieces)]).unwrap();
+        let tasks = plans.tasks(&RangePolicy::default(), passthrough).unwrap();
         let mut serial = Serial::new(&tasks);
         let failed = std::iter::from_fn(|| serial.advance(&|| false).transpose()).find_map(|value| value.err());
         assert!(failed.is_some_and(|error| error.to_string().contains("cast to i8")), "passthrough {passthrough}");
@@ -283,8 +283,8 @@ fn a_branch_that_can_fail_is_computed_even_where_it_is_hidden() {
 fn a_narrowing_that_meets_a_large_pixel_names_operation_and_pixel() {
     let raster = swath_core::testing::raster([1, 4, 5], |_, y, x| if (y, x) == (2, 3) { 700u16 } else { 7 });
     let narrow = raster.cast(DType::U8, Overflow::Error).unwrap();
-    let job = Job::new(&[(&narrow, Target::Pieces)]).unwrap();
-    let tasks = job.tasks(&RangePolicy::default(), true).unwrap();
+    let plans = Plans::new(&[(&narrow, Target::Pieces)]).unwrap();
+    let tasks = plans.tasks(&RangePolicy::default(), true).unwrap();
     let error = Serial::new(&tasks).advance(&|| false).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -298,7 +298,7 @@ fn pieces_follow_the_blocks_of_the_image_not_its_mask_or_its_chunks() {
     let image = swath_core::testing::chunked([3, 1200, 1200], [3, 512, 512], |_, y, _| y as u8);
     let clouds = swath_core::testing::raster([1, 1200, 1200], |_, y, _| y == 0);
     let masked = image.rechunk(&[3, 1000, 1000]).unwrap().mask(&clouds, 0).unwrap();
-    let tasks = Job::new(&[(&masked, Target::Pieces)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
+    let tasks = Plans::new(&[(&masked, Target::Pieces)]).unwrap().tasks(&RangePolicy::default(), true).unwrap();
     // A block has 768 KiB: two of them, side by side, are worth a task.
     assert_eq!(tasks.stages()[0].pieces.chunk_shape(), [1, 3, 512, 1024]);
 }

@@ -351,7 +351,7 @@ impl Run {
         }
         let opened = jobs.iter().map(|job| job.open()).collect::<Result<Vec<_>>>()?;
         let opened: Vec<_> = opened.into_iter().flatten().collect();
-        let planned = Planned::new(self, self.tasks(&exec::Job::new(&job::targets(&opened))?)?, 0)?;
+        let planned = Planned::new(self, self.tasks(&exec::Plans::new(&job::targets(&opened))?)?, 0)?;
         let completed = self.complete(&planned, &opened);
         if completed.is_err() {
             opened.iter().filter_map(Opened::as_sink).for_each(ChunkSink::abort);
@@ -387,9 +387,9 @@ impl Run {
         }
     }
 
-    /// The tasks of a job, as this run would run it.
-    pub(crate) fn tasks(&self, job: &exec::Job) -> Result<Tasks> {
-        job.tasks(&self.ranges, self.passthrough)
+    /// The tasks of plans, as this run would run it.
+    pub(crate) fn tasks(&self, plans: &exec::Plans) -> Result<Tasks> {
+        plans.tasks(&self.ranges, self.passthrough)
     }
 
     /// What a run of `what` would do, in numbers.
@@ -449,7 +449,7 @@ impl Run {
     /// The tasks that compute `rasters` into `target`.
     fn prepare(&self, rasters: &[LazyRaster], target: &Target, verb: &str) -> Result<Planned> {
         let outputs: Vec<_> = rasters.iter().map(|raster| (raster, target.clone())).collect();
-        let tasks = self.tasks(&exec::Job::new(&outputs)?)?;
+        let tasks = self.tasks(&exec::Plans::new(&outputs)?)?;
         let results: u64 = match target {
             Target::Pieces => metas(rasters)?.iter().map(Meta::byte_len).sum(),
             Target::Pinned => metas(rasters)?.iter().map(Meta::byte_len).sum::<u64>() + tasks.kept_bytes(),

@@ -7,19 +7,19 @@ use crate::error::Error;
 use crate::exec::{RangePolicy, Target};
 use crate::testing::{chunked, raster};
 
-fn lesson(side: usize, target: Target) -> Job {
+fn lesson(side: usize, target: Target) -> Plans {
     let scl = raster([1, side, side], |_, y, x| (y + x) as u8).squeeze().unwrap();
     let visual = chunked([3, side, side], [3, 4, 4], |b, y, x| (b + y + x) as u8);
     let masked = visual.mask(&scl.isin([8, 9]).unwrap(), 0).unwrap();
-    Job::new(&[(&masked, target)]).unwrap()
+    Plans::new(&[(&masked, target)]).unwrap()
 }
 
 fn check(options: impl Into<DotOptions>, expected: &Expect) {
-    check_job(&lesson(8, Target::Pieces), options, expected);
+    check_plans(&lesson(8, Target::Pieces), options, expected);
 }
 
-fn check_job(job: &Job, options: impl Into<DotOptions>, expected: &Expect) {
-    let text = draw(job, &options.into(), || job.tasks(&RangePolicy::default(), true)).unwrap();
+fn check_plans(plans: &Plans, options: impl Into<DotOptions>, expected: &Expect) {
+    let text = draw(plans, &options.into(), || plans.tasks(&RangePolicy::default(), true)).unwrap();
     // The three lines of style are the same everywhere.
     let body: Vec<_> = text.lines().skip(4).collect();
     expected.assert_eq(&format!("{}\n", body.join("\n")));
@@ -141,7 +141,7 @@ fn times() -> Times {
 #[test]
 fn layers_after_a_run_carry_times_and_states() {
     let options = DotOptions::from(Detail::Layers).with_times(times());
-    check_job(
+    check_plans(
         &lesson(8, Target::Chunks),
         options,
         &expect![[r##"
@@ -169,7 +169,7 @@ fn layers_after_a_run_carry_times_and_states() {
 #[test]
 fn chunks_after_a_run_carry_times_and_states() {
     let options = DotOptions::from(Detail::Chunks).with_times(times());
-    check_job(
+    check_plans(
         &lesson(8, Target::Chunks),
         options,
         &expect![[r##"
@@ -217,9 +217,9 @@ fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
     let visual = raster([3, 1, 1], |_, _, _| 1u8).repeat([1, 8000, 8000]).unwrap().rechunk(&[3, 8, 8]).unwrap();
     let masked = visual.mask(&scl.isin([8, 9]).unwrap(), 0).unwrap();
     assert_eq!(masked.chunk_count(), 1_000_000);
-    let job = Job::new(&[(&masked, Target::Chunks)]).unwrap();
+    let plans = Plans::new(&[(&masked, Target::Chunks)]).unwrap();
     for options in [DotOptions::from(Detail::Operations), DotOptions::as_written(Detail::Operations)] {
-        let text = draw(&job, &options, || -> Result<Tasks, Error> { panic!("operations need no tasks") }).unwrap();
+        let text = draw(&plans, &options, || -> Result<Tasks, Error> { panic!("operations need no tasks") }).unwrap();
         assert!(text.matches("[label=").count() <= 50, "{text}");
         assert!(text.contains("1 000 000 chunks"), "{text}");
     }
@@ -227,9 +227,9 @@ fn a_drawing_of_a_million_chunks_is_as_small_as_one_of_four() {
 
 #[test]
 fn many_chunks_are_capped() {
-    let job = lesson(100, Target::Chunks);
+    let plans = lesson(100, Target::Chunks);
     for options in [DotOptions::from(Detail::Chunks), DotOptions::as_written(Detail::Chunks)] {
-        let text = draw(&job, &options, || job.tasks(&RangePolicy::default(), true)).unwrap();
+        let text = draw(&plans, &options, || plans.tasks(&RangePolicy::default(), true)).unwrap();
         assert!(text.matches("[label=").count() <= CHUNK_NODES_MAX + 1);
         assert!(text.contains("more tasks"), "{}", &text[text.len() - 300..]);
     }
@@ -241,16 +241,16 @@ fn names_cannot_break_out_of_a_label() {
 }
 
 /// The mean around each pixel of a masked image, in a window that only some of its chunks are needed for.
-fn smoothed() -> Job {
+fn smoothed() -> Plans {
     let image = chunked([1, 1024, 1024], [1, 256, 256], |_, y, x| (y + x) as u8);
     let masked = image.mask(&image.gt(200).unwrap(), 0).unwrap();
     let smooth = masked.focal([3, 3]).unwrap().mean().unwrap().gt(100.0).unwrap();
-    Job::new(&[(&smooth.window(0..512, 0..300).unwrap(), Target::Pieces)]).unwrap()
+    Plans::new(&[(&smooth.window(0..512, 0..300).unwrap(), Target::Pieces)]).unwrap()
 }
 
 #[test]
 fn a_stage_that_another_reads_is_a_layer_of_its_own() {
-    check_job(
+    check_plans(
         &smoothed(),
         Detail::Layers,
         &expect![[r##"
@@ -277,7 +277,7 @@ fn a_stage_that_another_reads_is_a_layer_of_its_own() {
 
 #[test]
 fn each_program_has_a_box_of_its_own() {
-    check_job(
+    check_plans(
         &smoothed(),
         Detail::Operations,
         &expect![[r##"
