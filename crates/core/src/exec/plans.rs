@@ -1,4 +1,4 @@
-//! What a run is asked for: outputs, their targets, and the plan that gives them.
+//! What a run is asked for: outputs, their targets, and the plans that give them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::plan::{Plan, optimize};
 use crate::sink::Layout;
 use crate::source::ChunkSource;
 
-/// The outputs of one run and the plan that computes them.
+/// The outputs of one run, and the plan that computes them: as written, and as rewritten.
 #[derive(Debug, Clone)]
 pub struct Plans {
     written: Plan,

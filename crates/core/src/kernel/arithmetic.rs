@@ -5,8 +5,8 @@
 use super::dispatch::dispatched;
 use super::select::Choice;
 use crate::buffer::{Pixel, Slice, SliceMut};
-use crate::dtype::{Element, Scalar};
-use crate::expr::{ArithmeticOp, CompareOp, Function};
+use crate::dtype::Scalar;
+use crate::expr::{ArithmeticOp, Function};
 
 /// Runs `$body` for the numeric dtype of `$out`, with `$data` bound to the typed slice.
 macro_rules! for_numbers {
@@ -320,51 +320,6 @@ fn each<T: Number>(function: Function, input: &[T], out: &mut [T]) {
         };
     }
     run!(Neg, Abs, Sign, Sqrt, Exp, Ln, Log2, Log10, Sin, Cos, Tan, Asin, Acos, Atan, Floor, Ceil, Round, Trunc);
-}
-
-dispatched! {
-    /// `out = a op b` for pixels of one dtype; with a nodata of each, false where one is nodata, or NaN.
-    pub(crate) fn compare_pixels(
-        op: CompareOp, a: Slice<'_>, b: Slice<'_>, nodata: Option<[Scalar; 2]>, out: &mut [bool],
-    ) => compare_pixels_of;
-}
-
-#[inline(always)]
-fn compare_pixels_of(op: CompareOp, a: Slice<'_>, b: Slice<'_>, nodata: Option<[Scalar; 2]>, out: &mut [bool]) {
-    crate::for_dtype!(Slice, a, a => {
-        let nodata = nodata.map(|nodata| nodata.map(Element::from_scalar));
-        compare_typed(op, a, typed(b), nodata, out);
-    });
-}
-
-#[inline(always)]
-#[expect(clippy::eq_op, reason = "NaN is the pixel that does not equal itself")]
-fn compare_typed<T: Element>(op: CompareOp, a: &[T], b: &[T], nodata: Option<[T; 2]>, out: &mut [bool]) {
-    macro_rules! run {
-        ($holds:expr) => {
-            match nodata {
-                None => fill_with(out, a, b, $holds),
-                Some([no_a, no_b]) => fill_with(out, a, b, |a: T, b: T| $holds(a, b) & (a != no_a) & (b != no_b)),
-            }
-        };
-    }
-    match (op, nodata) {
-        // NaN is less, and more, than nothing, and equals nothing: only what differs from it needs to be asked for.
-        (CompareOp::Lt, _) => run!(|a: T, b: T| a < b),
-        (CompareOp::Le, _) => run!(|a: T, b: T| a <= b),
-        (CompareOp::Gt, _) => run!(|a: T, b: T| a > b),
-        (CompareOp::Ge, _) => run!(|a: T, b: T| a >= b),
-        (CompareOp::Eq, _) => run!(|a: T, b: T| a == b),
-        (CompareOp::Ne, None) => run!(|a: T, b: T| a != b),
-        (CompareOp::Ne, Some(_)) => run!(|a: T, b: T| (a != b) & (a == a) & (b == b)),
-    }
-}
-
-#[inline(always)]
-fn fill_with<T: Copy>(out: &mut [bool], a: &[T], b: &[T], told: impl Fn(T, T) -> bool) {
-    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-        *out = told(*a, *b);
-    }
 }
 
 dispatched! {

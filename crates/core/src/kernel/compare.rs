@@ -1,7 +1,7 @@
 //! Pixels to bool: comparison, validity.
 
 use super::dispatch::dispatched;
-use crate::buffer::Slice;
+use crate::buffer::{Pixel, Slice};
 use crate::dtype::{Element, Scalar};
 use crate::expr::CompareOp;
 use crate::for_dtype;
@@ -46,6 +46,60 @@ fn fill_with<T: Copy>(out: &mut [bool], input: &[T], told: impl Fn(T) -> bool) {
     }
 }
 
+dispatched! {
+    /// `out = a op b` for pixels of one dtype, false where one is its nodata, or is NaN where it has a nodata.
+    pub(crate) fn compare_pixels(
+        op: CompareOp, a: Slice<'_>, b: Slice<'_>, nodata: [Option<Scalar>; 2], out: &mut [bool],
+    ) => compare_pixels_of;
+}
+
+#[inline(always)]
+fn compare_pixels_of(op: CompareOp, a: Slice<'_>, b: Slice<'_>, nodata: [Option<Scalar>; 2], out: &mut [bool]) {
+    for_dtype!(Slice, a, a => compare_pixels_typed(op, a, b, nodata, out));
+}
+
+#[inline(always)]
+fn compare_pixels_typed<T: Pixel>(op: CompareOp, a: &[T], b: Slice<'_>, nodata: [Option<Scalar>; 2], out: &mut [bool]) {
+    let b: &[T] = b.as_slice().expect("operands have one dtype");
+    let [no_a, no_b] = nodata.map(|nodata| nodata.map(T::from_scalar));
+    // Both at once, as bands of a file have; one alone is asked for in a loop of its own.
+    let both = no_a.zip(no_b);
+    macro_rules! run {
+        ($holds:expr) => {
+            match both {
+                None => fill_with_both(out, a, b, $holds),
+                Some((no_a, no_b)) => fill_with_both(out, a, b, |a, b| $holds(a, b) & (a != no_a) & (b != no_b)),
+            }
+        };
+    }
+    match op {
+        // NaN is less, and more, than nothing, and equals nothing.
+        CompareOp::Lt => run!(|a: T, b: T| a < b),
+        CompareOp::Le => run!(|a: T, b: T| a <= b),
+        CompareOp::Gt => run!(|a: T, b: T| a > b),
+        CompareOp::Ge => run!(|a: T, b: T| a >= b),
+        CompareOp::Eq => run!(|a: T, b: T| a == b),
+        CompareOp::Ne => match both {
+            None => fill_with_both(out, a, b, |a, b| a != b),
+            Some((no_a, no_b)) => {
+                fill_with_both(out, a, b, |a, b| (a != b) & is_valid(a, no_a) & is_valid(b, no_b));
+            }
+        },
+    }
+    if both.is_none() {
+        for (pixels, nodata) in [(a, no_a), (b, no_b)] {
+            nodata.into_iter().for_each(|nodata| clear(pixels, nodata, out));
+        }
+    }
+}
+
+#[inline(always)]
+fn fill_with_both<T: Copy>(out: &mut [bool], a: &[T], b: &[T], told: impl Fn(T, T) -> bool) {
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+        *out = told(*a, *b);
+    }
+}
+
 /// Whether a pixel is one: not nodata, nor NaN, as NaN pixels of a raster that has nodata count as nodata.
 #[inline]
 #[expect(clippy::eq_op, reason = "NaN is the pixel that does not equal itself")]
@@ -78,12 +132,14 @@ dispatched! {
 
 #[inline(always)]
 fn clear_missing_of(input: Slice<'_>, nodata: Scalar, out: &mut [bool]) {
-    for_dtype!(Slice, input, input => {
-        let nodata = Element::from_scalar(nodata);
-        for (out, pixel) in out.iter_mut().zip(input) {
-            *out &= is_valid(*pixel, nodata);
-        }
-    });
+    for_dtype!(Slice, input, input => clear(input, Element::from_scalar(nodata), out));
+}
+
+#[inline(always)]
+fn clear<T: Element>(input: &[T], nodata: T, out: &mut [bool]) {
+    for (out, pixel) in out.iter_mut().zip(input) {
+        *out &= is_valid(*pixel, nodata);
+    }
 }
 
 #[cfg(test)]

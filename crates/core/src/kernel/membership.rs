@@ -1,89 +1,90 @@
 //! Whether pixels are among some values.
 
+use super::classes::literals;
 use super::dispatch::dispatched;
-use crate::buffer::Slice;
-use crate::dtype::{Element, Scalar};
+use crate::buffer::{Buffer, Pixel, Slice};
+use crate::dtype::{DType, Element, Scalar};
 use crate::for_dtype;
 
-/// More values than this are looked up instead of compared with each pixel.
+/// More values than this are looked up, not compared with each pixel.
 const COMPARED_MAX: usize = 16;
-/// As many values, and fewer, are compared with pixels as wide as they are.
+/// More values than this are told by bytes where they can be: fewer are compared faster with pixels as they are.
 const WIDE_MAX: usize = 4;
-/// The distance from the least value that stands for all that are greater, or are no whole numbers.
+/// The distance of pixels that are farther from the least value, below it, or between two whole numbers.
 const FAR: u8 = 255;
 /// Pixels whose distances are held at a time.
 const PART: usize = 256;
 
-/// The values of an `isin`, sorted and without duplicates.
+/// The values of an `isin`, as pixels of a dtype find them fastest.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ValueSet {
-    values: Vec<Scalar>,
-    /// Those that are bytes.
-    bytes: ByteSet,
-    near: Option<Near>,
-    /// A bit for each value that an integer of at most 16 bits can have, by its low 16 bits; empty for few values.
-    bits: Vec<u64>,
-}
-
-/// Whole values less than [`FAR`] from the least, as classes are. Bytes then tell pixels apart, of which a vector holds two to
-/// eight times as many.
-#[derive(Debug, Clone, PartialEq)]
-struct Near {
-    least: i64,
-    distances: ByteSet,
+pub(crate) enum ValueSet {
+    /// Few, which are compared with each pixel.
+    Few(Buffer),
+    /// Bytes among bytes.
+    Bytes(ByteSet),
+    /// Whole values by their distances from the least, all less than [`FAR`], as classes have. A byte then tells pixels apart,
+    /// of which vectors hold more than of the pixels.
+    Near { least: i64, distances: ByteSet },
+    /// A bit for each integer of 16 bits.
+    Bits(Vec<u64>),
+    /// Others, in order.
+    Sorted(Buffer),
 }
 
 impl ValueSet {
-    /// A set of these literals, all of which fit the dtype that it will be used with.
-    pub(crate) fn new(values: &[Scalar]) -> Self {
-        let mut kept: Vec<Scalar> = Vec::with_capacity(values.len());
-        let mut sorted = values.to_vec();
+    /// A set of literals that `dtype` can hold, to be looked for in pixels of it.
+    pub(crate) fn new(values: &[Scalar], dtype: DType) -> Self {
+        // NaN is a member of nothing, as in IEEE and NumPy.
+        let mut sorted: Vec<Scalar> = values.iter().copied().filter(|value| !value.is_nan()).collect();
         sorted.sort_by(|a, b| match (a.to_integer(), b.to_integer()) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => a.to_f64().total_cmp(&b.to_f64()),
         });
-        for value in sorted {
-            // NaN is a member of nothing, as in IEEE and NumPy.
-            if !value.is_nan() && kept.last() != Some(&value) {
-                kept.push(value);
-            }
+        sorted.dedup();
+        if sorted.len() <= WIDE_MAX {
+            return Self::Few(literals(dtype, &sorted));
         }
-        let mut bytes = ByteSet::default();
-        let whole = kept.iter().filter_map(|value| value.to_integer());
-        whole.filter_map(|value| u8::try_from(value).ok()).for_each(|value| bytes.insert(value));
-        let near = Near::of(&kept);
-        let mut bits = Vec::new();
-        if kept.len() > COMPARED_MAX {
-            bits = vec![0; 1 << 10];
-            for value in kept.iter().filter_map(|value| value.to_integer()) {
-                let (word, bit) = place(value as u64);
-                bits[word] |= bit;
-            }
+        if dtype == DType::U8 {
+            let mut bytes = ByteSet::default();
+            sorted.iter().filter_map(|value| value.to_integer()).for_each(|value| bytes.insert(value as u8));
+            return Self::Bytes(bytes);
         }
-        Self { values: kept, bytes, near, bits }
+        if let Some(near) = Self::near(&sorted, dtype) {
+            return near;
+        }
+        if sorted.len() <= COMPARED_MAX {
+            return Self::Few(literals(dtype, &sorted));
+        }
+        if dtype.size() > 2 {
+            return Self::Sorted(literals(dtype, &sorted));
+        }
+        let mut bits = vec![0; 1 << 10];
+        for value in sorted.iter().filter_map(|value| value.to_integer()) {
+            let (word, bit) = place(value as u64);
+            bits[word] |= bit;
+        }
+        Self::Bits(bits)
     }
-}
 
-impl Near {
-    /// None where two values are too far from each other, or few are to be compared.
-    fn of(values: &[Scalar]) -> Option<Self> {
-        if values.len() <= WIDE_MAX {
+    /// None where two of the sorted values are too far from each other, or one is not whole, or too large.
+    fn near(sorted: &[Scalar], dtype: DType) -> Option<Self> {
+        let whole = |value: &Scalar| value.to_integer().and_then(|value| i64::try_from(value).ok());
+        let least = whole(sorted.first()?)?;
+        if dtype.is_float() && least.unsigned_abs() > FLOAT_MOST {
             return None;
         }
-        let whole = |value: &Scalar| value.to_integer().and_then(|value| i64::try_from(value).ok());
-        let least = whole(values.first()?)?;
-        let distance = |value: &Scalar| whole(value)?.checked_sub(least)?.try_into().ok().filter(|far: &u8| *far < FAR);
         let mut distances = ByteSet::default();
-        for value in values {
-            distances.insert(distance(value)?);
+        for value in sorted {
+            let distance = u8::try_from(whole(value)?.checked_sub(least)?).ok()?;
+            distances.insert(Some(distance).filter(|distance| *distance < FAR)?);
         }
-        Some(Self { least, distances })
+        Some(Self::Near { least, distances })
     }
 }
 
 /// Some bytes.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct ByteSet {
+pub(crate) struct ByteSet {
     values: Vec<u8>,
     /// A bit for each byte, by its first bit, its last four, and the three between, as a lookup of vectors takes them.
     bits: [[u8; 16]; 2],
@@ -174,35 +175,32 @@ dispatched! {
 
 #[inline(always)]
 fn is_in_of(input: Slice<'_>, set: &ValueSet, out: &mut [bool]) {
-    match input {
-        Slice::U8(bytes) if set.values.len() > WIDE_MAX => set.bytes.find(bytes, out),
+    match (input, set) {
+        (Slice::U8(input), ValueSet::Bytes(bytes)) => bytes.find(input, out),
         _ => for_dtype!(Slice, input, input => is_in_typed(input, set, out)),
     }
 }
 
 #[inline(always)]
-fn is_in_typed<T: Distant>(input: &[T], set: &ValueSet, out: &mut [bool]) {
-    match &set.near {
-        Some(near) if T::has_distances(near.least) => is_near(input, near, out),
-        _ => {
-            let values: Vec<T> = set.values.iter().map(|value| T::from_scalar(*value)).collect();
-            match values.len() {
-                0..=COMPARED_MAX => is_one_of(&values, input, out),
-                _ if size_of::<T>() <= 2 => has_bit(&set.bits, input, out),
-                _ => is_found(&values, input, out),
-            }
-        }
+fn is_in_typed<T: Pixel + Distant>(input: &[T], set: &ValueSet, out: &mut [bool]) {
+    let typed = |values| Buffer::as_slice::<T>(values).expect("they are of the dtype of the pixels");
+    match set {
+        ValueSet::Few(values) => is_one_of(typed(values), input, out),
+        ValueSet::Bytes(_) => unreachable!("only of bytes"),
+        ValueSet::Near { least, distances } => is_near(input, *least, distances, out),
+        ValueSet::Bits(bits) => has_bit(bits, input, out),
+        ValueSet::Sorted(values) => is_found(typed(values), input, out),
     }
 }
 
 #[inline(always)]
-fn is_near<T: Distant>(input: &[T], near: &Near, out: &mut [bool]) {
+fn is_near<T: Distant>(input: &[T], least: i64, set: &ByteSet, out: &mut [bool]) {
     let mut wide = [T::Wide::default(); PART];
     let mut distances = [0; PART];
     for (input, out) in input.chunks(PART).zip(out.chunks_mut(PART)) {
         let distances = &mut distances[..input.len()];
-        T::distances(input, near.least, &mut wide, distances);
-        near.distances.find(distances, out);
+        T::distances(input, least, &mut wide, distances);
+        set.find(distances, out);
     }
 }
 
@@ -254,10 +252,7 @@ trait Distant: Element {
     /// What pixels are before they are narrowed to bytes, where one loop that did both would narrow each vector by itself.
     type Wide: Copy + Default;
 
-    /// Whether the distances of pixels from `least` can be told.
-    fn has_distances(least: i64) -> bool;
-
-    /// How far pixels are above `least`; [`FAR`] where they are farther, below it, or between two numbers.
+    /// How far pixels are above `least`, or [`FAR`].
     fn distances(input: &[Self], least: i64, wide: &mut [Self::Wide; PART], out: &mut [u8]);
 }
 
@@ -265,10 +260,6 @@ macro_rules! integers {
     ($($type:ty as $unsigned:ty),*) => {
         $(impl Distant for $type {
             type Wide = ();
-
-            fn has_distances(_least: i64) -> bool {
-                true
-            }
 
             #[inline(always)]
             fn distances(input: &[Self], least: i64, _wide: &mut [(); PART], out: &mut [u8]) {
@@ -282,15 +273,13 @@ macro_rules! integers {
 }
 integers!(u8 as u8, u16 as u16, u32 as u32, u64 as u64, i8 as u8, i16 as u16, i32 as u32, i64 as u64);
 
+/// Least values up to here, either side of 0, have floats whose sums with `SHIFT` are exact.
+const FLOAT_MOST: u64 = 1 << 20;
+
 macro_rules! floats {
     ($($type:ty as $bits:ty),*) => {
         $(impl Distant for $type {
             type Wide = $bits;
-
-            fn has_distances(least: i64) -> bool {
-                // Far within the numbers that are whole when `SHIFT` is added to them.
-                least.unsigned_abs() < 1 << 20
-            }
 
             /// `SHIFT` and the floats after it have no bits for fractions: the last bits of a sum with it are the whole number.
             #[inline(always)]
@@ -321,18 +310,14 @@ floats!(f32 as u32, f64 as u64);
 impl Distant for bool {
     type Wide = ();
 
-    fn has_distances(_least: i64) -> bool {
-        false
+    fn distances(_input: &[Self], _least: i64, _wide: &mut [(); PART], _out: &mut [u8]) {
+        unreachable!("two values are few");
     }
-
-    fn distances(_input: &[Self], _least: i64, _wide: &mut [(); PART], _out: &mut [u8]) {}
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::Pixel;
-    use crate::kernel::literals;
 
     #[test]
     fn membership_is_the_same_for_few_and_for_many_values() {
@@ -340,7 +325,7 @@ mod tests {
         for count in [0, 1, 16, 17, 200] {
             let values: Vec<_> = (0..count).map(|i| Scalar::from(i * 3)).collect();
             let mut out = vec![true; input.len()];
-            is_in(Slice::U16(&input), &ValueSet::new(&values), &mut out);
+            is_in(Slice::U16(&input), &ValueSet::new(&values, DType::U16), &mut out);
             let expected: Vec<_> = input.iter().map(|v| v % 3 == 0 && u64::from(*v) < count * 3).collect();
             assert_eq!(out, expected, "{count} values");
         }
@@ -349,23 +334,24 @@ mod tests {
     #[test]
     fn negative_and_wide_pixels_are_looked_up_by_value() {
         let values: Vec<i32> = (-40..40).step_by(2).collect();
-        let set = ValueSet::new(&values.iter().map(|value| Scalar::from(*value)).collect::<Vec<_>>());
+        let literals: Vec<_> = values.iter().map(|value| Scalar::from(*value)).collect();
+        let set = |dtype| ValueSet::new(&literals, dtype);
         let expected: Vec<_> = (-100..100).map(|pixel| values.contains(&pixel)).collect();
         let mut out = vec![false; 200];
-        is_in(Slice::I8(&(-100..100).collect::<Vec<_>>()), &set, &mut out);
+        is_in(Slice::I8(&(-100..100).collect::<Vec<_>>()), &set(DType::I8), &mut out);
         assert_eq!(out, expected, "i8");
-        is_in(Slice::I16(&(-100..100).collect::<Vec<_>>()), &set, &mut out);
+        is_in(Slice::I16(&(-100..100).collect::<Vec<_>>()), &set(DType::I16), &mut out);
         assert_eq!(out, expected, "i16");
-        is_in(Slice::I32(&(-100..100).collect::<Vec<_>>()), &set, &mut out);
+        is_in(Slice::I32(&(-100..100).collect::<Vec<_>>()), &set(DType::I32), &mut out);
         assert_eq!(out, expected, "i32");
-        is_in(Slice::I32(&[65_536 - 2, -2]), &set, &mut out[..2]);
+        is_in(Slice::I32(&[65_536 - 2, -2]), &set(DType::I32), &mut out[..2]);
         assert_eq!(out[..2], [false, true], "only the low bits of 65534 are those of -2");
     }
 
     #[test]
     fn nan_is_in_no_set() {
         let mut out = [true; 2];
-        let set = ValueSet::new(&[Scalar::from(f64::NAN), Scalar::from(1)]);
+        let set = ValueSet::new(&[Scalar::from(f64::NAN), Scalar::from(1)], DType::F32);
         is_in(Slice::F32(&[f32::NAN, 1.0]), &set, &mut out);
         assert_eq!(out, [false, true]);
     }
@@ -393,7 +379,7 @@ mod tests {
         let input = input.slice(0, many.len());
         for set in sets.iter().filter(|set| set.iter().all(|value| value.fit(T::DTYPE).is_ok())) {
             let mut out = vec![true; many.len()];
-            is_in(input, &ValueSet::new(set), &mut out);
+            is_in(input, &ValueSet::new(set, T::DTYPE), &mut out);
             let members: Vec<T> = set.iter().map(|value| T::from_scalar(*value)).collect();
             for (pixel, found) in input.as_slice::<T>().unwrap().iter().zip(out) {
                 assert_eq!(found, members.contains(pixel), "{pixel:?} in {set:?}");
@@ -418,6 +404,8 @@ mod tests {
                 );
             }
         }
+        // Beyond i64, near and far.
+        sets.extend([1, 3, 1 << 40].map(|step| (0..20).map(|at| Scalar::from(u64::MAX - at * step)).collect()));
         sets.push([0.5, 1.0, 2.0, 3.0, 4.0, 5.5].map(Scalar::from).to_vec());
         let whole: Vec<i64> =
             sets.iter().flatten().filter_map(|value| value.to_integer()).map(|value| value as i64).collect();

@@ -14,10 +14,10 @@ mod membership;
 mod one_pass;
 mod select;
 
-pub(crate) use arithmetic::{arithmetic, compare_pixels, convert, function};
+pub(crate) use arithmetic::{arithmetic, convert, function};
 pub(crate) use cast::{Misfit, cast};
 pub(crate) use classes::{BYTES, digitize, literals, lookup};
-pub(crate) use compare::{clear_missing, compare, valid};
+pub(crate) use compare::{clear_missing, compare, compare_pixels, valid};
 pub(crate) use gather::Gathering;
 pub(crate) use logic::{logic, not};
 pub(crate) use membership::{ValueSet, is_in};

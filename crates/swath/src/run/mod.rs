@@ -387,7 +387,7 @@ impl Run {
         }
     }
 
-    /// The tasks of plans, as this run would run it.
+    /// The tasks of plans, as this run would run them.
     pub(crate) fn tasks(&self, plans: &exec::Plans) -> Result<Tasks> {
         plans.tasks(&self.ranges, self.passthrough)
     }

@@ -324,6 +324,9 @@ impl Areas<'_> {
     }
 }
 
+/// Means that are asked at once whether all pixels of theirs are valid.
+const RUN: usize = 128;
+
 dispatched! {
     /// Means of two by two pixels of two rows.
     fn halve[T: Mean](above: &[T], below: &[T], valid: Valid<T>, out: &mut [T]) => halve_to;
@@ -343,9 +346,6 @@ fn halve_to<T: Mean>(above: &[T], below: &[T], valid: Valid<T>, out: &mut [T]) {
         }
     }
 }
-
-/// Means that are asked at once whether all pixels of theirs are valid.
-const RUN: usize = 128;
 
 #[inline(always)]
 fn halve_all<T: Mean>(above: &[[T; 2]], below: &[[T; 2]], out: &mut [T], finish: impl Fn(T) -> T) {

@@ -167,7 +167,7 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         let (program, region) = (self.program, self.region);
         let pixels = volume(region.shape);
         let mut out = Buffer::with_capacity(dtype, pixels);
-        let mut computed = Buffer::zeros(dtype, program.strip_len().min(pixels));
+        let mut computed = Buffer::zeros(dtype, program.strip.min(pixels));
         for (start, end) in program.strips(pixels) {
             self.check_cancelled()?;
             let strip = Strip { at: [0, 0], start, end };
@@ -299,7 +299,7 @@ impl<'a, L: Leaves> Evaluation<'a, L> {
         let (mut cells, live) = self.cells(condition)?;
         let varies = program.varies(condition);
         let counts: [usize; 2] = std::array::from_fn(|axis| if varies[axis] { region.shape[axis] } else { 1 });
-        let mut out = vec![false; program.strip_len()];
+        let mut out = vec![false; program.strip];
         let mut first = None;
         for (start, end) in program.strips(region.shape[2] * region.shape[3]) {
             self.check_cancelled()?;

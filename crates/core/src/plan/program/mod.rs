@@ -15,6 +15,7 @@ use crate::interval::Interval;
 use crate::kernel::{BYTES, ValueSet, is_one_pass, literals};
 use crate::meta::Meta;
 use crate::pixelwise::PixelKernel;
+use strip::STRIP_BYTES;
 
 /// Where a value of a program is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,8 +69,8 @@ enum Kernel {
     /// The same of operands that are narrower, or have nodata; with the value that stands for nodata in the result.
     OnePass(ArithmeticOp, [Source; 2], [Option<Scalar>; 2], Option<Scalar>),
     Function(Function, Register),
-    /// False where one of the two is its nodata, and where one of the others is.
-    ComparePixels(CompareOp, Register, Register, Option<[Scalar; 2]>, Vec<Missing>),
+    /// False where one of the two is its nodata, or one of those that they were converted from.
+    ComparePixels(CompareOp, [Register; 2], [Option<Scalar>; 2], Vec<Missing>),
     /// The entries of a table, of which the last is for all integers beyond the others.
     Lookup(Register, Buffer),
     /// Counts the edges at or below each pixel, and NaN apart from those above all edges.
@@ -105,6 +106,8 @@ pub struct Program {
     leaves: Vec<Leaf>,
     instructions: Vec<Instruction>,
     result: Register,
+    /// Pixels of a strip.
+    strip: usize,
 }
 
 /// Builds a [`Program`], operand before user.
@@ -160,16 +163,12 @@ impl ProgramBuilder {
             }
             Op::ComparePixels { op: how, working, nodata } => {
                 let [a, b] = [inputs[0], inputs[1]].map(|input| self.converted(input, *working, op));
-                let kernel = match nodata {
-                    [Some(no_a), Some(no_b)] if [a, b] == *inputs => {
-                        Kernel::ComparePixels(*how, a, b, Some([*no_a, *no_b]), Vec::new())
-                    }
-                    _ => {
-                        let missing =
-                            inputs.iter().zip(nodata).filter_map(|(input, nodata)| Some((*input, (*nodata)?)));
-                        Kernel::ComparePixels(*how, a, b, None, missing.collect())
-                    }
-                };
+                // Of operands that are compared as they are; of those that are converted it is looked for before.
+                let nodata_of = |operand: usize| nodata[operand].filter(|_| inputs[operand] == [a, b][operand]);
+                let own = [nodata_of(0), nodata_of(1)];
+                let missing = (0..2).filter(|operand| own[*operand].is_none());
+                let missing = missing.filter_map(|operand| Some((inputs[operand], nodata[operand]?))).collect();
+                let kernel = Kernel::ComparePixels(*how, [a, b], own, missing);
                 self.instruct(kernel, DType::Bool, op)
             }
             Op::Lookup { table, nodata } => self.lookup(inputs[0], table, *nodata, op, meta),
@@ -288,7 +287,10 @@ impl ProgramBuilder {
     }
 
     pub(crate) fn finish(self, result: Register) -> Program {
-        Program { leaves: self.leaves, instructions: self.instructions, result }
+        let leaves = self.leaves.iter().map(|leaf| leaf.dtype);
+        let dtypes = self.instructions.iter().map(|instruction| instruction.dtype).chain(leaves);
+        let strip = STRIP_BYTES / dtypes.map(DType::size).max().unwrap_or(1);
+        Program { leaves: self.leaves, instructions: self.instructions, result, strip }
     }
 
     fn varies(&self, register: Register) -> [bool; 2] {
@@ -323,7 +325,7 @@ impl ProgramBuilder {
         };
         match op {
             Op::Constant(value) => Kernel::Fill(*value),
-            Op::IsIn(values) => Kernel::IsIn(inputs[0], ValueSet::new(values)),
+            Op::IsIn(values) => Kernel::IsIn(inputs[0], ValueSet::new(values, self.dtype(inputs[0]))),
             Op::Compare { op, value, nodata } => Kernel::Compare(inputs[0], *op, *value, *nodata),
             Op::Valid { nodata } => Kernel::Valid(inputs[0], *nodata),
             Op::Not => Kernel::Not(inputs[0]),
@@ -394,8 +396,8 @@ impl Kernel {
                 vec![*input]
             }
             Self::Map(_, inputs) => inputs.clone(),
-            Self::ComparePixels(_, a, b, _, missing) => {
-                [*a, *b].into_iter().chain(missing.iter().map(|(register, _)| *register)).collect()
+            Self::ComparePixels(_, operands, _, missing) => {
+                operands.iter().copied().chain(missing.iter().map(|(register, _)| *register)).collect()
             }
             Self::Select(condition, yes, no) => {
                 std::iter::once(*condition).chain([yes, no].into_iter().filter_map(Source::register)).collect()

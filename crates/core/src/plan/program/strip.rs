@@ -11,23 +11,16 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Choice, Operand};
 use crate::shape::Region;
 
-/// Bytes of the widest register of a strip: a few of them stay in the first-level cache, and libraries copy so many with a
-/// loop. From 8 KiB on glibc has the processor do it, which takes twice as long on some (`benches/kernels.rs`, x + y of u16
-/// there: 23 GB/s in strips of 8 KiB and 39 in such of 2 to 4 KiB).
-const STRIP_BYTES: usize = 4096;
+/// Bytes of the widest register of a strip: a few of them stay in the first-level cache, and a strip is added to the result by
+/// a loop. (Copies of 8 KiB and more took twice as long on the machine that `docs/benchmarks.md` tells of: x + y of u16 came
+/// to 23 GB/s in strips of 8 KiB, and to 40 in such of 4.)
+pub(super) const STRIP_BYTES: usize = 4096;
 
 impl Program {
-    /// Pixels of a strip.
-    pub(super) fn strip_len(&self) -> usize {
-        let leaves = self.leaves.iter().map(|leaf| leaf.dtype);
-        let dtypes = self.instructions.iter().map(|instruction| instruction.dtype).chain(leaves);
-        STRIP_BYTES / dtypes.map(DType::size).max().unwrap_or(1)
-    }
-
     /// The strips of a plane of `pixels`: first pixel, and the one after the last.
     pub(super) fn strips(&self, pixels: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let length = self.strip_len();
-        (0..pixels).step_by(length).map(move |start| (start, (start + length).min(pixels)))
+        let strip = self.strip;
+        (0..pixels).step_by(strip).map(move |start| (start, (start + strip).min(pixels)))
     }
 
     /// Bytes of the registers while it runs.
@@ -36,7 +29,7 @@ impl Program {
             None => instruction.dtype.size(),
             Some(_) => 2 * instruction.dtype.size() + DType::Bool.size(),
         };
-        (self.strip_len() * self.instructions.iter().map(bytes).sum::<usize>()) as u64
+        (self.strip * self.instructions.iter().map(bytes).sum::<usize>()) as u64
     }
 }
 
@@ -66,11 +59,11 @@ pub(super) enum Cell {
 
 impl Cell {
     pub(super) fn constant(program: &Program, register: Register, value: Scalar) -> Self {
-        Self::Constant(value, Buffer::filled(program.dtype(register), program.strip_len(), value))
+        Self::Constant(value, Buffer::filled(program.dtype(register), program.strip, value))
     }
 
     pub(super) fn computed(program: &Program, register: Register) -> Self {
-        Self::Computed(Buffer::zeros(program.dtype(register), program.strip_len()))
+        Self::Computed(Buffer::zeros(program.dtype(register), program.strip))
     }
 }
 
@@ -209,8 +202,8 @@ impl<'a> Reader<'a> {
             return self.run_kernel(&instruction.kernel, out);
         };
         let whole = whole.get_or_insert_with(|| Whole {
-            pixels: Buffer::zeros(instruction.dtype, program.strip_len()),
-            valid: vec![false; program.strip_len()],
+            pixels: Buffer::zeros(instruction.dtype, program.strip),
+            valid: vec![false; program.strip],
         });
         let length = self.strip.end - self.strip.start;
         self.run_kernel(&instruction.kernel, whole.pixels.slice_mut(0, length))?;
@@ -248,7 +241,7 @@ impl<'a> Reader<'a> {
                 kernel::one_pass(*op, operand(0), operand(1), *blank, out);
             }
             Kernel::Function(function, input) => kernel::function(*function, self.read(*input), out),
-            Kernel::ComparePixels(op, a, b, nodata, missing) => {
+            Kernel::ComparePixels(op, [a, b], nodata, missing) => {
                 let out = as_bool(out);
                 kernel::compare_pixels(*op, self.read(*a), self.read(*b), *nodata, out);
                 for (register, nodata) in missing {
