@@ -195,11 +195,10 @@ fn is_in_typed<T: Pixel + Distant>(input: &[T], set: &ValueSet, out: &mut [bool]
 
 #[inline(always)]
 fn is_near<T: Distant>(input: &[T], least: i64, set: &ByteSet, out: &mut [bool]) {
-    let mut wide = [T::Wide::default(); PART];
     let mut distances = [0; PART];
     for (input, out) in input.chunks(PART).zip(out.chunks_mut(PART)) {
         let distances = &mut distances[..input.len()];
-        T::distances(input, least, &mut wide, distances);
+        T::distances(input, least, distances);
         set.find(distances, out);
     }
 }
@@ -249,20 +248,15 @@ fn is_one_of_at_most<T: Element, const N: usize>(values: &[T], input: &[T], out:
 
 /// Pixels and their distances from a whole number.
 trait Distant: Element {
-    /// What pixels are before they are narrowed to bytes, where one loop that did both would narrow each vector by itself.
-    type Wide: Copy + Default;
-
     /// How far pixels are above `least`, or [`FAR`].
-    fn distances(input: &[Self], least: i64, wide: &mut [Self::Wide; PART], out: &mut [u8]);
+    fn distances(input: &[Self], least: i64, out: &mut [u8]);
 }
 
 macro_rules! integers {
     ($($type:ty as $unsigned:ty),*) => {
         $(impl Distant for $type {
-            type Wide = ();
-
             #[inline(always)]
-            fn distances(input: &[Self], least: i64, _wide: &mut [(); PART], out: &mut [u8]) {
+            fn distances(input: &[Self], least: i64, out: &mut [u8]) {
                 for (out, pixel) in out.iter_mut().zip(input) {
                     // What is below becomes a large number.
                     *out = (pixel.wrapping_sub(least as Self) as $unsigned).min(<$unsigned>::from(FAR)) as u8;
@@ -277,40 +271,44 @@ integers!(u8 as u8, u16 as u16, u32 as u32, u64 as u64, i8 as u8, i16 as u16, i3
 const FLOAT_MOST: u64 = 1 << 20;
 
 macro_rules! floats {
-    ($($type:ty as $bits:ty),*) => {
+    ($($type:ty as $bits:ty, $held:literal at a time;)*) => {
         $(impl Distant for $type {
-            type Wide = $bits;
-
             /// `SHIFT` and the floats after it have no bits for fractions: the last bits of a sum with it are the whole number.
             #[inline(always)]
-            fn distances(input: &[Self], least: i64, wide: &mut [$bits; PART], out: &mut [u8]) {
+            fn distances(input: &[Self], least: i64, out: &mut [u8]) {
                 const SHIFT: $type = 1.5 * (1_u64 << (<$type>::MANTISSA_DIGITS - 1)) as $type;
                 let base = SHIFT.to_bits().wrapping_add(least as $bits);
                 let far = base + <$bits>::from(FAR);
                 let (low, high) = ((least - 1) as Self, (least + i64::from(FAR)) as Self);
-                for (wide, pixel) in wide.iter_mut().zip(input) {
-                    let mut near = *pixel;
+                let shifted = |pixel: Self| {
+                    let mut near = pixel;
                     // The last 32 bits alone must tell what is too far.
                     if size_of::<Self>() > size_of::<u32>() {
                         near = if near > low { near } else { low };
                         near = if near < high { near } else { high };
                     }
                     let shifted = near + SHIFT;
-                    *wide = if shifted - SHIFT == *pixel { shifted.to_bits() } else { far };
-                }
-                for (out, wide) in out.iter_mut().zip(wide) {
-                    *out = (*wide as u32).wrapping_sub(base as u32).min(FAR.into()) as u8;
+                    if shifted - SHIFT == pixel { shifted.to_bits() } else { far }
+                };
+                let narrow = |shifted: $bits| (shifted as u32).wrapping_sub(base as u32).min(FAR.into()) as u8;
+                // Two loops: one would narrow each vector by itself.
+                let mut wide = [0; $held];
+                for (out, input) in out.chunks_mut($held).zip(input.chunks($held)) {
+                    for (wide, pixel) in wide.iter_mut().zip(input) {
+                        *wide = shifted(*pixel);
+                    }
+                    for (out, wide) in out.iter_mut().zip(&wide) {
+                        *out = narrow(*wide);
+                    }
                 }
             }
         })*
     };
 }
-floats!(f32 as u32, f64 as u64);
+floats!(f32 as u32, 64 at a time; f64 as u64, 128 at a time;);
 
 impl Distant for bool {
-    type Wide = ();
-
-    fn distances(_input: &[Self], _least: i64, _wide: &mut [(); PART], _out: &mut [u8]) {
+    fn distances(_input: &[Self], _least: i64, _out: &mut [u8]) {
         unreachable!("two values are few");
     }
 }

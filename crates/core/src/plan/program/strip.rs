@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Choice, Operand};
 use crate::shape::Region;
 
-/// Bytes of the widest register of a strip: a few of them stay in the first-level cache, and a strip is added to the result by
-/// a loop. (Copies of 8 KiB and more took twice as long on the machine that `docs/benchmarks.md` tells of: x + y of u16 came
-/// to 23 GB/s in strips of 8 KiB, and to 40 in such of 4.)
+/// Bytes of the widest register of a strip: a few of them, the pixels that they are computed from, and their part of the result
+/// stay in a first-level cache of 32 KiB. (x + y of u16 came to 23 GB/s in strips of 8 KiB and to 40 in such of 4, on the
+/// machine that `docs/benchmarks.md` tells of.)
 pub(super) const STRIP_BYTES: usize = 4096;
 
 impl Program {
