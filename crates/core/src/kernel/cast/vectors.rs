@@ -156,7 +156,8 @@ macro_rules! cut {
                 let (low, beyond) = ends!($from, $to);
                 let high = beyond.next_down();
                 let from = missing.map_or(<$from>::NAN, |(from, _)| from);
-                debug_assert!(missing.is_none_or(|(from, to)| from.is_nan() || Cut::<$to>::cut(from) == to), "nodata keeps its value");
+                let keeps_value = |(from, to): (Self, $to)| from.is_nan() || Cut::<$to>::cut(from) == to;
+                debug_assert!(missing.is_none_or(keeps_value), "nodata is the same number before and after");
                 // As wide as pixels: what is counted of a vector stays where it is.
                 let (mut misfits, mut old_nodata): ($count, $count) = (0, 0);
                 for (out, pixel) in out.iter_mut().zip(input) {
